@@ -24,10 +24,11 @@ SERVE := .venv/bin/python
 DEV := .venv-dev/bin/python
 SERVE_STAMP := .venv/installed-$(EXTRA)
 DEV_STAMP := .venv-dev/installed
-CONSTRAINTS := constraints/serve.txt constraints/dev.txt
-CHECKED := service model_export tests docker benchmarks
+SERVE_PINS := constraints/serve.txt $(if $(filter gpu,$(EXTRA)),constraints/gpu.txt)
+DEV_PINS := constraints/serve.txt constraints/dev.txt
 
-PIP_INSTALL := -m pip install --quiet --disable-pip-version-check $(CONSTRAINTS:%=--constraint %)
+# $(call pip_install,python,constraint files)
+pip_install = $(1) -m pip install --quiet --disable-pip-version-check $(2:%=--constraint %)
 
 # $(call create_venv,directory): an empty environment from the first suitable interpreter.
 define create_venv
@@ -52,16 +53,16 @@ endef
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
-$(SERVE_STAMP): pyproject.toml constraints/serve.txt
+$(SERVE_STAMP): pyproject.toml $(SERVE_PINS)
 	$(call create_venv,.venv)
 	@echo "Installing what serving needs ($(EXTRA))"
-	@$(SERVE) $(PIP_INSTALL) --editable '.[$(EXTRA)]'
+	@$(call pip_install,$(SERVE),$(SERVE_PINS)) --editable '.[$(EXTRA)]'
 	@touch $@
 
-$(DEV_STAMP): pyproject.toml $(CONSTRAINTS)
+$(DEV_STAMP): pyproject.toml $(DEV_PINS)
 	$(call create_venv,.venv-dev)
 	@echo "Installing what tests, checks and training need; PyTorch is large"
-	@$(DEV) $(PIP_INSTALL) --editable '.[cpu,train,test,dev]'
+	@$(call pip_install,$(DEV),$(DEV_PINS)) --editable '.[cpu,train,test,dev]'
 	@touch $@
 
 .PHONY: install

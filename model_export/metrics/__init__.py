@@ -1,0 +1,55 @@
+"""How good an output is: what `evaluate` prints and what training stops on.
+
+Every function takes whole lists (outputs and what they are compared with, aligned) and
+returns a `Score`: the value, a signature that says exactly what was computed, and which way
+is better. Percentages run from 0 to 100 throughout, chrF included.
+
+    overlap      against a reference: BLEU, chrF, Moses multi-bleu, ROUGE, BLEU by length
+    faults       without a reference: loops, empty outputs, copies, unsupported facts
+    compression  against a shortened source: token F1, exact matches, how much is kept
+"""
+
+from model_export.metrics.compression import (
+    characters_kept,
+    deletion_only,
+    exact_matches,
+    token_f1,
+)
+from model_export.metrics.faults import (
+    empty_outputs,
+    loops,
+    source_copies,
+    unsupported_names,
+    unsupported_numbers,
+)
+from model_export.metrics.overlap import (
+    LengthBucket,
+    RougeScores,
+    bleu,
+    bleu_by_source_length,
+    chrf,
+    multi30k_bleu,
+    rouge,
+)
+from model_export.metrics.score import Better, Score
+
+__all__ = [
+    "Better",
+    "LengthBucket",
+    "RougeScores",
+    "Score",
+    "bleu",
+    "bleu_by_source_length",
+    "characters_kept",
+    "chrf",
+    "deletion_only",
+    "empty_outputs",
+    "exact_matches",
+    "loops",
+    "multi30k_bleu",
+    "rouge",
+    "source_copies",
+    "token_f1",
+    "unsupported_names",
+    "unsupported_numbers",
+]

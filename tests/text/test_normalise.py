@@ -11,9 +11,11 @@ from service.text.normalise import normalise, normalise_with_offsets
 # Every code point, lone surrogates too (JSON can carry them), and often the ones that
 # normalisation is about: spaces, invisible ones, quotes, accents, Hangul, odd decompositions.
 DELICATE = (
-    " \t\n\r\x00\x0b\x1c\x7f\x85\xa0\xad\u2000\u200b\u200c\u200d\u200e\u2028\u202f\u2060\u3000\ufeff"
+    " \t\n\r\x00\x0b\x1c\x7f\x85\xa0\xad"
+    "\u2000\u200b\u200c\u200d\u200e\u2028\u202f\u2060\u3000\ufeff"
     "'\u2018\u2019\u201a\u02bc\u2581_\ufffd\ud800\udcff"
-    "aeouKAΩ\u212a\u2126\u0301\u0308\u0323\u0328\u0338<=\u1100\u1161\u11a8가각\u09c7\u09be\u0f71\u0f72\u0f73"
+    "aeouKAΩ\u212a\u2126\u0301\u0308\u0323\u0328\u0338<="
+    "\u1100\u1161\u11a8가각\u09c7\u09be\u0f71\u0f72\u0f73"
     "\u0340\u0344\u037e\u1fef\u1fed\ufb1d\U0001d15e\U0001f468\U0001f469"
 )
 ANY_TEXT = st.text(
@@ -61,7 +63,9 @@ def test_offsets_stay_inside_the_text_and_never_go_down(text: str) -> None:
 def test_each_character_comes_from_what_its_span_covers(text: str) -> None:
     result, spans = normalise_with_offsets(text)
     for span in set(spans):
-        made = "".join(character for character, place in zip(result, spans) if place == span)
+        made = "".join(
+            character for character, place in zip(result, spans, strict=True) if place == span
+        )
         assert normalise(text[slice(*span)]) == made.strip()
 
 

@@ -1,0 +1,30 @@
+"""What can go wrong between a corpus and a bundle.
+
+    ExportError
+    |- RecipeError          a recipe is missing something or says something impossible
+    |- CorpusError          a corpus file is broken; the message names file and line
+    |- CheckpointError      a checkpoint does not fit the recipe
+    `- VerificationError    ONNX Runtime does not reproduce PyTorch
+
+Messages are for the person at the terminal: the file, the limit, the value.
+"""
+
+
+class ExportError(Exception):
+    """Root of the tree; never raised itself."""
+
+
+class RecipeError(ExportError):
+    pass
+
+
+class CorpusError(ExportError):
+    pass
+
+
+class CheckpointError(ExportError):
+    pass
+
+
+class VerificationError(ExportError):
+    pass

@@ -1,0 +1,98 @@
+"""The whole network: embedding, encoder, decoder, tied output layer."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from model_export.config import ModelConfig
+from model_export.model.decoder import Decoder
+from model_export.model.dropout import SequenceDropout
+from model_export.model.encoder import Encoded, build_encoder
+from model_export.model.loss import smoothed_cross_entropy
+
+
+class Seq2Seq(nn.Module):
+    """Encoder-decoder with one embedding for source, target and output.
+
+    Keeps nothing between calls: what a step needs is passed in, what it makes is returned.
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        vocabulary_size: int,
+        *,
+        pad_id: int,
+        unk_id: int,
+        dropout: float = 0.0,
+        word_dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.pad_id = pad_id
+        self.unk_id = unk_id
+        self.word_dropout = word_dropout
+        self.embedding = nn.Embedding(vocabulary_size, config.size)
+        nn.init.normal_(self.embedding.weight, std=1 / math.sqrt(config.size))
+        self.encoder = build_encoder(config, dropout)
+        self.decoder = Decoder(config, dropout)
+        self.output_bias = nn.Parameter(torch.zeros(vocabulary_size))
+        self.dropout = SequenceDropout(dropout)
+
+    def encode(self, source: Tensor, lengths: Tensor) -> Encoded:
+        """Encoder outputs of source ids [B, S] with `lengths` [B]."""
+        embedded = self.dropout(self.embedding(self._drop_words(source)))
+        encoded: Encoded = self.encoder(embedded, lengths)
+        return Encoded(self.dropout(encoded.memory), encoded.summary)
+
+    def logits(self, features: Tensor) -> Tensor:
+        """Unnormalised log-probabilities [..., V] of features [..., D]."""
+        return nn.functional.linear(features, self.embedding.weight, self.output_bias)
+
+    def forward(
+        self,
+        source: Tensor,
+        lengths: Tensor,
+        inputs: Tensor,
+        targets: Tensor,
+        *,
+        label_smoothing: float = 0.0,
+        teacher_forcing: float = 1.0,
+    ) -> Tensor:
+        """Training cost, to be minimised.
+
+        Args:
+            source: Source ids, [B, S].
+            lengths: Tokens per source, [B].
+            inputs: Start mark, then the reference, [B, T].
+            targets: The reference, then the end mark, [B, T]; padding is not counted.
+            label_smoothing: Probability spread over the vocabulary.
+            teacher_forcing: Chance that a step is fed the reference.
+
+        Returns:
+            Cross-entropy summed over target tokens (natural log), [], float32.
+        """
+        begun, state = self.decoder.begin(self.encode(source, lengths), lengths)
+        if teacher_forcing >= 1.0:
+            embedded = self.dropout(self.embedding(self._drop_words(inputs)))
+            features = self.decoder.teach(begun, state, embedded)
+        else:
+            features = self.decoder.sample(
+                begun, state, inputs, self.embedding, self.output_bias, teacher_forcing
+            )
+        real = targets != self.pad_id
+        return smoothed_cross_entropy(
+            features[real],
+            self.embedding.weight,
+            self.output_bias,
+            targets[real],
+            label_smoothing,
+        )
+
+    def _drop_words(self, ids: Tensor) -> Tensor:
+        """Replace each token by the unknown one with probability `word_dropout`."""
+        if not self.training or self.word_dropout == 0.0:
+            return ids
+        dropped = torch.rand(ids.shape, device=ids.device) < self.word_dropout
+        return ids.masked_fill(dropped & (ids != self.pad_id), self.unk_id)

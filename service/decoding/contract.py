@@ -1,0 +1,201 @@
+"""The decoder contract: what the engine asks of a bundle.
+
+`encode` turns token ids into memory and first decoder state; `advance` runs a few steps of
+beam search inside the graph. The engine owns every array between calls. Each array has the
+source on axis 0, so admitting, moving and dropping sentences is a concatenation or a gather
+on axis 0 and nothing else; hypotheses are on axis 1, so flat row = b * K + k.
+
+Two functions and two bundles of arrays: anything that implements `DecoderModel` can be
+served, which is how the tests drive the engine with a table instead of a network.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+
+from service.domain import BoolArray, FloatArray, IntArray, SearchOptions
+
+# Source widths are rounded up to this, so that a text meets few shapes and the same
+# vector lanes whatever its neighbours' lengths.
+SOURCE_MULTIPLE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class BatchState:
+    """The search, between two calls of `advance`; B sources, K slots each.
+
+    Attributes:
+        memory: What attention looks at, by name, float32, [B, S, ...]; zero after a source's
+            end. Empty for a model without attention.
+        source_lengths: Tokens per source, the end mark included, [B].
+        decoder: Decoder state by name, float32, [B, K, ...].
+        last_ids: Token each hypothesis ended with, [B, K].
+        log_probs: Natural log-probability of each hypothesis, [B, K], float32; -inf marks a
+            slot without a hypothesis.
+        lengths: Target tokens per hypothesis, the end mark included, [B, K].
+        ended: Hypotheses that grow no more; they keep their slot, [B, K].
+        finished: Sources whose search is over; `advance` leaves them as they are, [B].
+        beam_size: Slots a source may use, [B].
+        min_length: Fewest tokens of a hypothesis, the end mark included, [B].
+        max_length: Tokens at which a hypothesis is ended, the end mark included, [B].
+        length_penalty: Exponent of the length a log-probability is divided by, [B], float32.
+        num_hypotheses: Hypotheses the search has to find, [B].
+    """
+
+    memory: dict[str, FloatArray]
+    source_lengths: IntArray
+    decoder: dict[str, FloatArray]
+    last_ids: IntArray
+    log_probs: FloatArray
+    lengths: IntArray
+    ended: BoolArray
+    finished: BoolArray
+    beam_size: IntArray
+    min_length: IntArray
+    max_length: IntArray
+    length_penalty: FloatArray
+    num_hypotheses: IntArray
+
+    @property
+    def sources(self) -> int:
+        """B, the number of sources."""
+        return int(self.finished.shape[0])
+
+    @property
+    def slots(self) -> int:
+        """K, the number of hypotheses the arrays have room for."""
+        return int(self.ended.shape[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """What n steps of `advance` did; enough to rebuild every hypothesis on the host.
+
+    Attributes:
+        tokens: Token put in each slot, [n, B, K]; the pad id in slots that did not grow.
+        parents: Slot of the step before that each slot continues, [n, B, K].
+        log_probs: Log-probability of each slot after the step, [n, B, K], float32.
+        attention: Source weights behind each token, [n, B, K, S]; None without attention.
+    """
+
+    tokens: IntArray
+    parents: IntArray
+    log_probs: FloatArray
+    attention: FloatArray | None
+
+
+class DecoderModel(Protocol):
+    """A model that can encode and advance. Both calls are safe from several threads."""
+
+    @property
+    def pad_id(self) -> int: ...
+
+    @property
+    def start_id(self) -> int: ...
+
+    @property
+    def end_id(self) -> int: ...
+
+    def encode(
+        self, sources: Sequence[Sequence[int]], options: Sequence[SearchOptions], slots: int
+    ) -> BatchState:
+        """Encode sources and build the state of a search that has not begun.
+
+        Args:
+            sources: B sources of token ids, each with its end mark; any lengths.
+            options: Search options, one per source.
+            slots: K, at least the largest `beam_size` of `options`.
+
+        Returns:
+            The first state: slot 0 of each source holds the empty hypothesis.
+        """
+        ...
+
+    def advance(self, state: BatchState) -> tuple[BatchState, Chunk]:
+        """Run the model's number of beam-search steps for every unfinished source."""
+        ...
+
+
+def padded_width(lengths: IntArray) -> int:
+    """S for sources of these lengths: the longest, rounded up to `SOURCE_MULTIPLE`.
+
+    Worked case: 1 -> 16, 16 -> 16, 17 -> 32.
+    """
+    return -(-int(lengths.max()) // SOURCE_MULTIPLE) * SOURCE_MULTIPLE
+
+
+def take(state: BatchState, sources: IntArray) -> BatchState:
+    """The state of `sources` (positions on axis 0, at least one), in that order.
+
+    The source axis is cut to what the sources that stay need.
+    """
+    width = padded_width(state.source_lengths[sources])
+    return BatchState(
+        memory={name: array[sources, :width] for name, array in state.memory.items()},
+        decoder={name: array[sources] for name, array in state.decoder.items()},
+        **{name: getattr(state, name)[sources] for name in _PER_SOURCE},
+    )
+
+
+def concatenate(states: Sequence[BatchState]) -> BatchState:
+    """One batch of several that have the same K, in order; S becomes the widest."""
+    first = states[0]
+    width = padded_width(np.concatenate([state.source_lengths for state in states]))
+    return BatchState(
+        memory={
+            name: np.concatenate([_widened(state.memory[name], width) for state in states])
+            for name in first.memory
+        },
+        decoder={
+            name: np.concatenate([state.decoder[name] for state in states])
+            for name in first.decoder
+        },
+        **{
+            name: np.concatenate([getattr(state, name) for state in states]) for name in _PER_SOURCE
+        },
+    )
+
+
+def with_slots(state: BatchState, slots: int) -> BatchState:
+    """The same search with room for `slots` hypotheses per source, wider or narrower.
+
+    Sources of different beam size share a batch, so K follows the widest that is in it.
+    Slots from a source's `beam_size` on are never used, which is why they can come and go.
+
+    Args:
+        state: The search; unchanged.
+        slots: The new K, at least the largest `beam_size` in the batch.
+    """
+    if slots == state.slots:
+        return state
+    assert slots >= state.beam_size.max(), "a slot in use would be lost"
+    # New slots repeat slot 0, so that they hold values the graph can compute with, and are
+    # then marked as empty. Worked case: K=2 -> 4 takes slots [0, 1, 0, 0].
+    kept = min(slots, state.slots)
+    origin = np.where(np.arange(slots) < kept, np.arange(slots), 0)
+    log_probs = state.log_probs[:, origin]
+    log_probs[:, kept:] = -np.inf
+    ended = state.ended[:, origin]
+    ended[:, kept:] = False
+    return replace(
+        state,
+        decoder={name: array[:, origin] for name, array in state.decoder.items()},
+        last_ids=state.last_ids[:, origin],
+        log_probs=log_probs,
+        lengths=state.lengths[:, origin],
+        ended=ended,
+    )
+
+
+# Fields that are one array each with the source on axis 0 and no source-token axis.
+_PER_SOURCE = tuple(name for name in BatchState.__slots__ if name not in ("memory", "decoder"))
+
+
+def _widened(array: FloatArray, width: int) -> FloatArray:
+    """[B, S, ...] padded with zeros to [B, width, ...]."""
+    missing = width - array.shape[1]
+    if missing == 0:
+        return array
+    return np.pad(array, [(0, 0), (0, missing)] + [(0, 0)] * (array.ndim - 2))

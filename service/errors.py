@@ -1,0 +1,122 @@
+"""Everything that can go wrong, as one tree.
+
+    ServiceError                      code                  HTTP
+    |- RequestError                   bad_request           400
+    |  |- UnsupportedLanguage         unsupported_language  400
+    |  |- TooLarge                    too_large             413
+    |  `- UnknownModel                unknown_model         404
+    |- Overloaded                     overloaded            429   (Retry-After)
+    |- Unavailable                    unavailable           503   (Retry-After)
+    |  |- Draining                    draining              503
+    |  `- EngineDead                  engine_dead           503
+    |- DecodingFailed                 decoding_failed       500
+    |- DeadlineExceeded               deadline_exceeded     504
+    |- Cancelled                      cancelled             499
+    |- SettingsError                  bad_settings          -
+    `- BundleError                    bad_bundle            -
+       |- BundleDamaged               bundle_damaged        -
+       |- BundleUnverified            bundle_unverified     -
+       `- GoldenMismatch              golden_mismatch       -
+
+`code` is the same word in the JSON body, the log line and the metric label. Messages say
+the limit and the value ("source has 812 tokens; the limit is 512") and never quote the
+user's text.
+"""
+
+from typing import ClassVar
+
+
+class ServiceError(Exception):
+    """Root of the tree; never raised itself.
+
+    Attributes:
+        code: Closed vocabulary: JSON body, log line and metric label alike.
+        http_status: Status of the answer when the error reaches HTTP.
+        retry_after_s: Seconds after which trying again makes sense, or None.
+    """
+
+    code: ClassVar[str] = "internal"
+    http_status: ClassVar[int] = 500
+    retry_after_s: float | None = None
+
+
+class RequestError(ServiceError):
+    code = "bad_request"
+    http_status = 400
+
+
+class UnsupportedLanguage(RequestError):
+    code = "unsupported_language"
+
+
+class TooLarge(RequestError):
+    code = "too_large"
+    http_status = 413
+
+
+class UnknownModel(RequestError):
+    code = "unknown_model"
+    http_status = 404
+
+
+class Overloaded(ServiceError):
+    """The queue is full; nothing of the request was accepted."""
+
+    code = "overloaded"
+    http_status = 429
+
+    def __init__(self, message: str, retry_after_s: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class Unavailable(ServiceError):
+    code = "unavailable"
+    http_status = 503
+    retry_after_s = 5.0
+
+
+class Draining(Unavailable):
+    code = "draining"
+
+
+class EngineDead(Unavailable):
+    code = "engine_dead"
+
+
+class DecodingFailed(ServiceError):
+    """The model could not decode this one source; its cause is chained."""
+
+    code = "decoding_failed"
+
+
+class DeadlineExceeded(ServiceError):
+    code = "deadline_exceeded"
+    http_status = 504
+
+
+class Cancelled(ServiceError):
+    """The client left; nobody reads this answer, the log line and the metric do."""
+
+    code = "cancelled"
+    http_status = 499
+
+
+class SettingsError(ServiceError):
+    code = "bad_settings"
+
+
+class BundleError(ServiceError):
+    code = "bad_bundle"
+
+
+class BundleDamaged(BundleError):
+    code = "bundle_damaged"
+
+
+class BundleUnverified(BundleError):
+    code = "bundle_unverified"
+
+
+class GoldenMismatch(BundleError):
+    code = "golden_mismatch"

@@ -33,12 +33,12 @@ pip_install = $(1) -m pip install --quiet --disable-pip-version-check $(2:%=--co
 # $(call create_venv,directory): an empty environment from the first suitable interpreter.
 define create_venv
 @python= ; \
-for candidate in $(PYTHON) $(if $(PYTHON),,python3 python3.13 python3.12 python3.11 python); do \
+for candidate in $(if $(PYTHON),"$(PYTHON)",python3 python3.13 python3.12 python3.11 python); do \
 	if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; \
 	then python=$$candidate; break; fi; \
 done; \
 if [ -z "$$python" ]; then \
-	echo "seq2serve needs Python 3.11 or newer; $(or $(PYTHON),python3) is: $$($(or $(PYTHON),python3) --version 2>&1)." >&2; \
+	echo "seq2serve needs Python 3.11 or newer; $(or $(PYTHON),python3) says: $$("$(or $(PYTHON),python3)" --version 2>&1)" >&2; \
 	echo "Install one, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3.12" >&2; exit 1; \
 fi; \
 if ! "$$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then \

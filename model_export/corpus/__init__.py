@@ -1,0 +1,22 @@
+"""From the files a recipe names to clean, aligned, split text.
+
+reading    files -> pairs, or an error that names file and line
+digits     the toy corpus
+cleaning   which pairs are kept, and on which side of the split
+report     corpus.json: what went in, what came out, why lines were dropped
+prepare    all of it, once per run directory
+"""
+
+from model_export.corpus.cleaning import Split
+from model_export.corpus.prepare import prepare_corpus, read_split
+from model_export.corpus.report import CorpusReport, InputReport, SplitTotals, read_report
+
+__all__ = [
+    "CorpusReport",
+    "InputReport",
+    "Split",
+    "SplitTotals",
+    "prepare_corpus",
+    "read_report",
+    "read_split",
+]

@@ -1,0 +1,21 @@
+"""The `prepare` step: a recipe's corpora and vocabulary, in its run directory."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from model_export.config import Recipe
+from model_export.corpus import CorpusReport, prepare_corpus
+from model_export.vocabulary import prepare_vocabulary
+
+
+def prepare(recipe: Recipe, run: Path, environment: Mapping[str, str] = os.environ) -> CorpusReport:
+    """Make `data/`, corpus.json and vocabulary.spm; what is already there and true stays.
+
+    Raises:
+        RecipeError: A path or the vocabulary's size cannot be met.
+        CorpusError: A corpus is missing or broken; the message names file and line.
+    """
+    report = prepare_corpus(recipe.data, run, environment)
+    prepare_vocabulary(recipe.vocabulary, run)
+    return report

@@ -1,0 +1,122 @@
+"""The joint SentencePiece vocabulary of a run.
+
+Kudo and Richardson 2018 (SentencePiece); Sennrich et al. 2016 (byte-pair encoding of
+subwords). Text is spelt by `service.text.normalise` before it gets here, so SentencePiece
+changes nothing itself, and bytes stand in for characters it has not seen: every text can be
+encoded and decodes to what it was.
+"""
+
+import hashlib
+import io
+import json
+import logging
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import sentencepiece
+
+from model_export.config import VocabularyConfig
+from model_export.corpus import Split, read_report, read_split
+from model_export.errors import RecipeError
+
+logger = logging.getLogger(__name__)
+
+MODEL_NAME = "vocabulary.spm"
+RECORD_NAME = "vocabulary.json"
+
+PAD_ID, UNK_ID, START_ID, END_ID = range(4)
+
+_FIXED: dict[str, Any] = {
+    "model_type": "bpe",
+    "normalization_rule_name": "identity",
+    "byte_fallback": True,
+    "split_digits": True,
+    "add_dummy_prefix": True,
+    "remove_extra_whitespaces": False,
+    "pad_id": PAD_ID,
+    "unk_id": UNK_ID,
+    "bos_id": START_ID,
+    "eos_id": END_ID,
+    # A toy corpus has fewer pieces than asked for; it then gets those it has.
+    "hard_vocab_limit": False,
+    # All sentences in their order, in one thread: the same bytes every time.
+    "input_sentence_size": 0,
+    "shuffle_input_sentence": False,
+    "num_threads": 1,
+    # The default, 4192 bytes, skips longer lines without a word.
+    "max_sentence_length": 1 << 20,
+}
+
+
+def prepare_vocabulary(config: VocabularyConfig, run: Path) -> Path:
+    """Train the vocabulary on both sides of a run's training data, unless that is done.
+
+    Args:
+        config: The recipe's vocabulary section.
+        run: Run directory with prepared data.
+
+    Returns:
+        Path of the SentencePiece model.
+
+    Raises:
+        RecipeError: The text needs more pieces than `size`; the message says how many.
+        CorpusError: The run's data is not prepared.
+    """
+    outputs = read_report(run).outputs
+    made_of = {
+        "settings": {**_FIXED, **config.model_dump(mode="json")},
+        "text": {name: digest for name, digest in outputs.items() if "/train." in name},
+    }
+    path, record_path = run / MODEL_NAME, run / RECORD_NAME
+    if path.is_file() and record_path.is_file():
+        earlier = json.loads(record_path.read_text(encoding="utf-8"))
+        if earlier == {**made_of, "sha256": _sha256(path.read_bytes())}:
+            logger.info("the vocabulary is already trained: %s", path)
+            return path
+    model = train_vocabulary(config, _training_text(run))
+    path.write_bytes(model)
+    # Last: a model whose record does not fit is trained again.
+    record = {**made_of, "sha256": _sha256(model)}
+    record_path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    return path
+
+
+def train_vocabulary(config: VocabularyConfig, sentences: Iterable[str]) -> bytes:
+    """A SentencePiece model of normalised sentences, as the bytes of its file.
+
+    Sentences and model travel in memory, so no path of this machine ends up in the model.
+
+    Raises:
+        RecipeError: `size` is too small for the text's characters.
+    """
+    model = io.BytesIO()
+    try:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(sentences),
+            model_writer=model,
+            vocab_size=config.size,
+            character_coverage=config.character_coverage,
+            minloglevel=2,  # errors only
+            **_FIXED,
+        )
+    except RuntimeError as error:
+        # "Vocabulary size is smaller than required_chars. 300 vs 392."
+        if needed := re.search(r"required_chars\. \d+ vs (\d+)", str(error)):
+            raise RecipeError(
+                f"vocabulary.size is {config.size}; bytes, special pieces and the characters "
+                f"alone are {needed[1]}: raise size or lower character_coverage, which is "
+                f"{config.character_coverage}"
+            ) from error
+        raise RecipeError(f"vocabulary: {error}") from error
+    return model.getvalue()
+
+
+def _training_text(run: Path) -> Iterator[str]:
+    for pair in read_split(run, Split.TRAIN):
+        yield from pair
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

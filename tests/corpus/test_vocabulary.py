@@ -1,0 +1,102 @@
+"""The SentencePiece vocabulary: nothing is lost, and the same text gives the same bytes."""
+
+import os
+from pathlib import Path
+
+import pytest
+import sentencepiece
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model_export.config import Recipe, VocabularyConfig, parse_recipe
+from model_export.errors import CorpusError, RecipeError
+from model_export.preparation import prepare
+from model_export.vocabulary import prepare_vocabulary, train_vocabulary
+from service.text.normalise import normalise
+
+TEXT = ["The old man rides a horse.", "Der alte Mann reitet 2017 ein Pferd.", "Größe: 3.50 €"] * 20
+
+
+@pytest.fixture(scope="module")
+def model() -> bytes:
+    return train_vocabulary(VocabularyConfig(size=400), TEXT)
+
+
+@pytest.fixture(scope="module")
+def pieces(model: bytes) -> sentencepiece.SentencePieceProcessor:
+    return sentencepiece.SentencePieceProcessor(model_proto=model)
+
+
+def test_special_ids(pieces: sentencepiece.SentencePieceProcessor) -> None:
+    ids = (pieces.pad_id(), pieces.unk_id(), pieces.bos_id(), pieces.eos_id())
+    assert ids == (0, 1, 2, 3)
+
+
+@given(text=st.text())
+def test_every_text_comes_back(pieces: sentencepiece.SentencePieceProcessor, text: str) -> None:
+    ids = pieces.encode(normalise(text))
+    assert pieces.decode(ids) == normalise(text)
+    assert pieces.unk_id() not in ids
+
+
+def test_digits_stand_alone(pieces: sentencepiece.SentencePieceProcessor) -> None:
+    assert pieces.encode("2017", out_type=str) == ["▁", "2", "0", "1", "7"]
+
+
+def test_the_same_text_gives_the_same_bytes(model: bytes) -> None:
+    assert train_vocabulary(VocabularyConfig(size=400), TEXT) == model
+
+
+def test_a_toy_corpus_gets_the_pieces_it_has(pieces: sentencepiece.SentencePieceProcessor) -> None:
+    assert pieces.get_piece_size() <= 400
+    toy = train_vocabulary(VocabularyConfig(size=1000), ["3 1 4", "1 5 9 2 6 7 8 0"])
+    assert len(sentencepiece.SentencePieceProcessor(model_proto=toy)) < 1000
+
+
+def test_a_size_below_the_characters_says_what_is_needed() -> None:
+    letters = ["".join(map(chr, range(0x4E00, 0x4F00)))]
+    with pytest.raises(RecipeError, match=r"size is 300; .* alone are 5\d\d: raise size"):
+        train_vocabulary(VocabularyConfig(size=300, character_coverage=1.0), letters)
+
+
+def test_training_is_silent(capfd: pytest.CaptureFixture[str]) -> None:
+    train_vocabulary(VocabularyConfig(size=300), TEXT)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_second_time_does_nothing_and_a_change_trains_anew(tmp_path: Path) -> None:
+    recipe = toy_recipe(size=300)
+    prepare(recipe, tmp_path, {})
+    spm = tmp_path / "vocabulary.spm"
+    first = spm.read_bytes()
+
+    os.utime(spm, (0, 0))
+    prepare(recipe, tmp_path, {})
+    assert spm.stat().st_mtime == 0
+
+    prepare(toy_recipe(size=301), tmp_path, {})
+    assert spm.stat().st_mtime > 0
+
+    spm.write_bytes(b"damaged")
+    prepare(recipe, tmp_path, {})
+    assert spm.read_bytes() == first
+
+
+def test_a_vocabulary_needs_prepared_data(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="run `prepare` first"):
+        prepare_vocabulary(VocabularyConfig(size=300), tmp_path)
+
+
+def toy_recipe(size: int) -> Recipe:
+    return parse_recipe(
+        {
+            "name": "toy",
+            "task": "translation",
+            "source_language": "en",
+            "target_language": "de",
+            "data": {"train": [{"generator": "reversed_digits", "count": 50}], "dev_fraction": 0.1},
+            "vocabulary": {"size": size},
+            "training": {"max_steps": 1},
+            "card": {"description": "toy", "licence": "none"},
+        }
+    )

@@ -1,0 +1,218 @@
+"""The engine: submit sources from any thread, get futures of their decoded answers."""
+
+import itertools
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from functools import partial
+
+from service.decoding.contract import DecoderModel
+from service.domain import DecodedSource, DecodeRequest
+from service.engine.limits import EngineLimits
+from service.engine.observer import EngineObserver, Unobserved
+from service.engine.plan import BatchShape, Candidate
+from service.engine.throughput import Throughput
+from service.engine.ticket import Ticket
+from service.engine.waiting import Full, NotOpen, Phase, WaitingRoom
+from service.engine.worker import Worker
+from service.errors import Cancelled, Draining, EngineDead, Overloaded, ServiceError, TooLarge
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class Engine:
+    """In-flight batched beam search for one model.
+
+    Sources wait in a bounded queue, join a worker's running batch between two chunks and
+    leave it as soon as they are finished. All methods are safe from several threads.
+
+    A future of an accepted source can be cancelled until its answer is there: its place in
+    the queue is free at once, its rows at the worker's next chunk. It ends in a
+    `DecodedSource` or in one of: `DeadlineExceeded`, `DecodingFailed` (this source only),
+    `EngineDead`, `Draining` (`close` was called).
+
+    Args:
+        model: Called from all the workers at once.
+        limits: Bounds of the queue and the batches.
+        clock: Seconds; `DecodeRequest.deadline_s` is an instant on it.
+        observer: Told what happens.
+
+    Attributes:
+        workers: What the threads run. Without `start`, calling `Worker.step` decodes in the
+            caller's thread.
+    """
+
+    def __init__(
+        self,
+        model: DecoderModel,
+        limits: EngineLimits,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        observer: EngineObserver | None = None,
+    ) -> None:
+        self._limits = limits
+        self._clock = clock
+        self._observer = observer or Unobserved()
+        self._numbers = itertools.count()
+        self._throughput = Throughput(limits.workers)
+        self._room = WaitingRoom(limits, self._observer)
+        self.workers = tuple(
+            Worker(
+                number,
+                model,
+                self._room,
+                throughput=self._throughput,
+                clock=clock,
+                observer=self._observer,
+            )
+            for number in range(limits.workers)
+        )
+        self._threads: list[threading.Thread] = []
+        self._death: BaseException | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether what was accepted is being worked on; true while draining, too."""
+        return bool(self._threads) and self._room.phase in (Phase.OPEN, Phase.DRAINING)
+
+    @property
+    def queue_depth(self) -> int:
+        """Sources that wait."""
+        return self._room.items
+
+    @property
+    def queue_capacity(self) -> int:
+        """Sources that may wait."""
+        return self._limits.max_queue_items
+
+    def retry_after_s(self) -> float:
+        """Seconds until what waits now should have been worked off, at the recent speed."""
+        return self._throughput.seconds_for(self._room.tokens)
+
+    def start(self) -> None:
+        """Start the workers; once."""
+        assert not self._threads, "the engine was already started"
+        for worker in self.workers:
+            self._room.enter()
+            thread = threading.Thread(
+                target=self._run, args=(worker,), name=f"engine-{len(self._threads)}", daemon=True
+            )
+            self._threads.append(thread)
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, request: DecodeRequest) -> Future[DecodedSource]:
+        """Accept one source; see `submit_many`."""
+        return self.submit_many([request])[0]
+
+    def submit_many(self, requests: Sequence[DecodeRequest]) -> list[Future[DecodedSource]]:
+        """Accept all the sources or none of them.
+
+        Returns:
+            One future per request, in order.
+
+        Raises:
+            TooLarge: They would not even fit an idle engine.
+            Overloaded: They do not fit now; says when to come back.
+            Draining: The engine takes nothing any more.
+            EngineDead: A worker has died.
+        """
+        self._refuse_too_large(requests)
+        now_s = self._clock()
+        tickets = [Ticket(next(self._numbers), request, now_s) for request in requests]
+        try:
+            self._room.put(tickets)
+        except Full as full:
+            raise self._overloaded(full, tickets) from None
+        except NotOpen as closed:
+            raise self._refusal(closed.phase) from None
+        for ticket in tickets:
+            ticket.future.add_done_callback(partial(self._on_done, ticket))
+        return [ticket.future for ticket in tickets]
+
+    def drain(self, timeout_s: float) -> bool:
+        """Take nothing more and wait until everything accepted is answered.
+
+        Returns:
+            Whether all was answered in time; otherwise the workers go on, and `close` ends it.
+        """
+        self._room.drain()
+        left = self._room.wait_until_left(timeout_s)
+        return left and self._room.items == 0 and self._room.phase is not Phase.DEAD
+
+    def close(self) -> None:
+        """Fail what is not answered yet and stop the workers after their current chunk."""
+        for ticket in self._room.take_all(Phase.CLOSED):
+            self._fail(ticket, self._refusal(Phase.CLOSED))
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self, worker: Worker) -> None:
+        """What a thread does."""
+        try:
+            worker.run()
+        except BaseException as error:  # whatever it was, nobody may wait for ever
+            self._die(worker, error)
+        finally:
+            self._room.leave()
+
+    def _die(self, worker: Worker, error: BaseException) -> None:
+        """A worker is lost: fail everyone who waits; the other workers fail theirs."""
+        _LOGGER.error("an engine worker died", exc_info=error)
+        self._death = error
+        tickets = self._room.take_all(Phase.DEAD)
+        worker.abandon(partial(self._refusal, Phase.DEAD))
+        for ticket in tickets:
+            self._fail(ticket, self._refusal(Phase.DEAD))
+        self._observer.died(error=error)
+
+    def _on_done(self, ticket: Ticket, future: Future[DecodedSource]) -> None:
+        """Runs in the thread that cancelled, or that resolved the future."""
+        if future.cancelled():
+            # Tells `concurrent.futures.wait` too; it has to be done exactly once.
+            future.set_running_or_notify_cancel()
+            self._room.discard(ticket)
+            self._observer.failed(code=Cancelled.code)
+
+    def _refuse_too_large(self, requests: Sequence[DecodeRequest]) -> None:
+        limits = self._limits
+        if len(requests) > limits.max_queue_items:
+            raise TooLarge(
+                f"request has {len(requests)} sources; the limit is {limits.max_queue_items}"
+            )
+        tokens = sum(len(request.source_ids) for request in requests)
+        if tokens > limits.max_queue_tokens:
+            raise TooLarge(
+                f"request has {tokens} source tokens; the limit is {limits.max_queue_tokens}"
+            )
+        for request in requests:
+            beam_size = request.options.beam_size
+            alone = BatchShape().joined_by(Candidate(len(request.source_ids), beam_size))
+            if alone.cells > limits.max_batch_tokens:
+                raise TooLarge(
+                    f"source of {len(request.source_ids)} tokens with beam size {beam_size} "
+                    f"takes {alone.cells} batch tokens; the limit is {limits.max_batch_tokens}"
+                )
+
+    def _overloaded(self, full: Full, tickets: Sequence[Ticket]) -> Overloaded:
+        tokens = sum(ticket.length for ticket in tickets)
+        retry_after_s = self._throughput.seconds_for(full.tokens)
+        return Overloaded(
+            f"{full.items} sources with {full.tokens} tokens wait already; {len(tickets)} more "
+            f"with {tokens} do not fit: the limits are {self._limits.max_queue_items} sources "
+            f"and {self._limits.max_queue_tokens} tokens",
+            retry_after_s,
+        )
+
+    def _refusal(self, phase: Phase) -> ServiceError:
+        if phase is not Phase.DEAD:
+            return Draining("the engine is shutting down")
+        error = EngineDead(f"the engine has died: {type(self._death).__name__}")
+        error.__cause__ = self._death
+        return error
+
+    def _fail(self, ticket: Ticket, error: ServiceError) -> None:
+        if ticket.fail(error):
+            self._observer.failed(code=error.code)

@@ -1,0 +1,140 @@
+"""A text into what the model is asked: pure, nothing is submitted here."""
+
+from dataclasses import dataclass
+
+from service.domain import DecodeRequest, Task
+from service.errors import TooLarge
+from service.pipeline.options import ModelLimits, ResolvedOptions
+from service.pipeline.request import TextLimits, TextRequest
+from service.pipeline.response import SourceUse
+from service.text.fit import leading_words, split_to_fit
+from service.text.segment import Segment, split
+from service.text.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A stretch of the text that is answered by one decode, or passed through.
+
+    Attributes:
+        before: What stands between the part before and this one; kept in the answer.
+        text: The part as the user wrote it.
+        start: Its offset in the request's text.
+        is_part: It is a piece of a sentence that was too long for the model.
+        decode: What the model is asked; None for a part that is passed through unchanged.
+    """
+
+    before: str
+    text: str
+    start: int
+    is_part: bool
+    decode: DecodeRequest | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The parts of a text in order; every ``before + text``, then `trailing`."""
+
+    parts: tuple[Part, ...]
+    trailing: str
+    use: SourceUse | None
+
+    @property
+    def decodes(self) -> list[DecodeRequest]:
+        """What the model is asked, in order."""
+        return [part.decode for part in self.parts if part.decode is not None]
+
+
+class Planner:
+    """Plans texts for one bundle. Holds nothing that changes."""
+
+    def __init__(
+        self,
+        task: Task,
+        language: str,
+        tokenizer: Tokenizer,
+        model_limits: ModelLimits,
+        text_limits: TextLimits,
+    ) -> None:
+        self._task = task
+        self._language = language
+        self._tokenizer = tokenizer
+        self._max_tokens = model_limits.max_source_tokens - 1  # room for the end mark
+        self._text_limits = text_limits
+
+    def plan(self, request: TextRequest, options: ResolvedOptions) -> Plan:
+        """Cut the text into parts that the model can read and encode them.
+
+        A translation covers the whole text. A summary is made of its leading sentences, as
+        many as the model's window holds.
+
+        Raises:
+            TooLarge: The text has more characters or sentences than allowed.
+        """
+        most = self._text_limits.max_characters
+        if len(request.text) > most:
+            raise TooLarge(f"the text has {len(request.text)} characters; the limit is {most}")
+        if self._task is Task.SUMMARIZATION:
+            return self._summary(request, options)
+        return self._translation(request, options)
+
+    def _translation(self, request: TextRequest, options: ResolvedOptions) -> Plan:
+        segmented = split(request.text, self._language)
+        parts: list[Part] = []
+        for segment in segmented.segments:
+            parts += self._parts_of(segment, request, options)
+        plan = Plan(tuple(parts), segmented.trailing, use=None)
+        most = self._text_limits.max_sentences
+        if len(plan.decodes) > most:
+            raise TooLarge(f"the text has {len(plan.decodes)} sentences; the limit is {most}")
+        return plan
+
+    def _parts_of(
+        self, segment: Segment, request: TextRequest, options: ResolvedOptions
+    ) -> list[Part]:
+        if not has_words(segment.text):
+            return [Part(segment.before, segment.text, segment.start, False, None)]
+        cuts = split_to_fit(segment.text, self._max_tokens, self._tokenizer)
+        return [
+            Part(
+                before=cut.before if number else segment.before,
+                text=cut.text,
+                start=segment.start + cut.start,
+                is_part=len(cuts) > 1,
+                decode=self._decode(cut.text, request, options) if has_words(cut.text) else None,
+            )
+            for number, cut in enumerate(cuts)
+        ]
+
+    def _summary(self, request: TextRequest, options: ResolvedOptions) -> Plan:
+        segments = split(request.text, self._language).segments
+        if not any(has_words(segment.text) for segment in segments):
+            return Plan((), request.text, SourceUse(len(segments), (), last_is_cut=False))
+        start, end = segments[0].start, segments[0].end
+        used = 0
+        for segment in segments:
+            if len(self._tokenizer.encode(request.text[start : segment.end])) > self._max_tokens:
+                break
+            end = segment.end
+            used += 1
+        is_cut = used == 0
+        if is_cut:
+            end = start + len(leading_words(segments[0].text, self._max_tokens, self._tokenizer))
+        spans = [(segment.start, min(segment.end, end)) for segment in segments[: used or 1]]
+        text = request.text[start:end]
+        part = Part("", text, start, is_cut, self._decode(text, request, options))
+        return Plan((part,), "", SourceUse(len(segments), tuple(spans), last_is_cut=is_cut))
+
+    def _decode(self, text: str, request: TextRequest, options: ResolvedOptions) -> DecodeRequest:
+        ids = self._tokenizer.encode(text)
+        return DecodeRequest(
+            source_ids=(*ids, self._tokenizer.end_id),
+            options=options.of(len(ids)),
+            deadline_s=request.deadline_s,
+            priority=request.priority,
+        )
+
+
+def has_words(text: str) -> bool:
+    """Whether there is anything to translate: a letter or a digit."""
+    return any(character.isalnum() for character in text)

@@ -1,0 +1,51 @@
+"""What a caller asks of the pipeline."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOverrides:
+    """Search options of one request; None takes the bundle's default.
+
+    Names and units are those of `service.domain.SearchOptions`.
+    """
+
+    beam_size: int | None = None
+    num_hypotheses: int | None = None
+    length_penalty: float | None = None
+    min_decoding_length: int | None = None
+    max_decoding_length: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TextRequest:
+    """One text and how to answer it.
+
+    Attributes:
+        text: Any text, of any number of sentences and lines.
+        options: Checked against the bundle's limits when the text is planned.
+        deadline_s: Instant on the engine's clock after which nobody wants the answer.
+        priority: Smaller is served first.
+        want_tokens: Fill `Hypothesis.tokens` of the answer.
+        want_alignment: Fill `Hypothesis.alignment` of the answer.
+    """
+
+    text: str
+    options: SearchOverrides = SearchOverrides()
+    deadline_s: float | None = None
+    priority: int = 0
+    want_tokens: bool = False
+    want_alignment: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TextLimits:
+    """What one text may be, checked before any model work.
+
+    Attributes:
+        max_characters: Characters (code points) of a text.
+        max_sentences: Sentences of a text that go to the model, after long ones were split.
+    """
+
+    max_characters: int
+    max_sentences: int

@@ -1,0 +1,124 @@
+"""What the pipeline answers. Offsets count characters (code points) and end exclusively."""
+
+from dataclasses import dataclass
+
+from service.domain import FinishReason
+from service.text.alignment import AlignedWord
+from service.text.normalise import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One target token.
+
+    Attributes:
+        piece: As SentencePiece writes it, U+2581 for a space.
+        log_prob: Natural log-probability.
+        span: Place in the text that the hypothesis is part of; empty if it left nothing.
+    """
+
+    piece: str
+    log_prob: float
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """One way to put a sentence.
+
+    Attributes:
+        text: The target sentence.
+        span: Its place in the text it is part of: `TextResponse.text` for the first
+            hypothesis, ``alternatives[j - 1]`` for hypothesis j.
+        log_prob: Natural log-probability of the sentence.
+        score: What hypotheses are ranked by, up is better.
+        finish_reason: "length" when `max_decoding_length` cut it.
+        tokens: Only if asked for.
+        alignment: Only if asked for, and None from a model without attention. Target spans
+            are places as in `span`, source spans are places in the request's text.
+    """
+
+    text: str
+    span: Span
+    log_prob: float
+    score: float
+    finish_reason: FinishReason
+    tokens: tuple[Token, ...] | None = None
+    alignment: tuple[AlignedWord, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One sentence, or part of a sentence, that went to the model.
+
+    Attributes:
+        source_span: Its place in the request's text.
+        is_part: The sentence was longer than the model's window, so it was translated in
+            parts, this being one.
+        hypotheses: Best first; never empty.
+        source_tokens: The end mark included.
+        decode_steps: Decoder steps spent on it.
+    """
+
+    source_span: Span
+    is_part: bool
+    hypotheses: tuple[Hypothesis, ...]
+    source_tokens: int
+    decode_steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class SourceUse:
+    """What a summary was made from, when a text may be longer than the model's window.
+
+    Attributes:
+        sentences: Sentences the text has.
+        used: Place of each sentence that the model read, from the first on; so sentence i of
+            the text was used if ``i < len(used)``.
+        last_is_cut: The last of `used` ends before its sentence does: even the first
+            sentence was longer than the window.
+    """
+
+    sentences: int
+    used: tuple[Span, ...]
+    last_is_cut: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StageTimes:
+    """Where the time went, for one text.
+
+    The engine's stages are those of the sentence that spent longest there: sentences are
+    worked on side by side, so a sum would say nothing.
+    """
+
+    tokenise_s: float
+    queue_s: float
+    encode_s: float
+    decode_s: float
+    detokenise_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class TextResponse:
+    """The answer to one `TextRequest`.
+
+    Attributes:
+        text: The translation or the summary.
+        alternatives: Further answers: entry j - 1 joins hypothesis j of every sentence (its
+            last one, where a sentence has fewer).
+        sentences: What went to the model, in order. What did not (lines without a letter or
+            digit, white space, list marks) is in `text` as it was.
+        use: Which sentences were summarized; None for a translation.
+        times: Where the time went.
+        source_tokens: Of all sentences, end marks included.
+        generated_tokens: Of the best hypotheses of all sentences, end marks not counted.
+    """
+
+    text: str
+    alternatives: tuple[str, ...]
+    sentences: tuple[Sentence, ...]
+    use: SourceUse | None
+    times: StageTimes
+    source_tokens: int
+    generated_tokens: int

@@ -1,0 +1,122 @@
+"""Attention between tokens, read as alignment between words, in character offsets.
+
+Attention is what the decoder looked at when it wrote a token. Summed over the tokens of a
+source word and averaged over the tokens of a target word, it is a soft word alignment. It
+is a hint for a reader, not proof of what caused what.
+"""
+
+import unicodedata
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+
+from service.domain import FloatArray
+from service.text.normalise import Span
+
+# Of the source words behind a target word, this many at most, and beside the strongest only
+# those that got at least this weight: attention gives every word a little.
+_MOST_SOURCES = 3
+_LEAST_WEIGHT = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class SourceWord:
+    """A word of the source and how much of the attention it got, 0..1."""
+
+    span: Span
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class AlignedWord:
+    """A word of the target and the source words behind it, strongest first.
+
+    The weights sum to less than 1: weaker words are left out, and part of the attention goes
+    to the end mark.
+    """
+
+    span: Span
+    sources: tuple[SourceWord, ...]
+
+
+def align(
+    attention: FloatArray,
+    target: str,
+    target_spans: Sequence[Span],
+    source: str,
+    source_spans: Sequence[Span],
+) -> tuple[AlignedWord, ...]:
+    """Words of `target` with the words of `source` that they were written from.
+
+    Args:
+        attention: Weights, [T, S] or wider in S (end mark, padding).
+        target: Text of the target.
+        target_spans: Place of each target token in `target`, T of them.
+        source: Text of the source.
+        source_spans: Place of each source token in `source`, S of them, no end mark.
+
+    Returns:
+        One entry per target word that has a token of its own, in order; offsets as in
+        `target` and `source`.
+    """
+    target_words, source_words = words(target), words(source)
+    if not target_words or not source_words:
+        return ()
+    of_target = _membership(target_spans, target_words)
+    of_source = _membership(source_spans, source_words)
+    tokens = of_target.sum(axis=1, keepdims=True)
+    # [words of the target, words of the source]
+    weights = of_target @ attention[:, : len(source_spans)] @ of_source.T / np.maximum(tokens, 1)
+    return tuple(
+        AlignedWord(span, _strongest(row, source_words))
+        for span, row, count in zip(target_words, weights, tokens, strict=True)
+        if count > 0
+    )
+
+
+def words(text: str) -> list[Span]:
+    """Places of words (letters, digits, accents, inner apostrophes) and of punctuation runs."""
+    found: list[Span] = []
+    for kind, places in groupby(range(len(text)), key=lambda place: _kind(text, place)):
+        if kind != "space":
+            run = list(places)
+            found.append((run[0], run[-1] + 1))
+    return found
+
+
+def _kind(text: str, place: int) -> str:
+    character = text[place]
+    if character.isspace():
+        return "space"
+    if character.isalnum() or character == "_" or unicodedata.category(character)[0] == "M":
+        return "word"
+    if (
+        character in "'’"
+        and text[place - 1 : place].isalnum()
+        and text[place + 1 : place + 2].isalnum()
+    ):
+        return "word"
+    return "punctuation"
+
+
+def _membership(tokens: Sequence[Span], word_spans: Sequence[Span]) -> FloatArray:
+    """[words, tokens]: 1 where the token begins in the word; a token without text in none."""
+    starts = [start for start, _ in word_spans]
+    member = np.zeros((len(word_spans), len(tokens)), dtype=np.float32)
+    for column, (start, end) in enumerate(tokens):
+        word = bisect_right(starts, start) - 1
+        if start < end and word >= 0 and start < word_spans[word][1]:
+            member[word, column] = 1
+    return member
+
+
+def _strongest(weights: FloatArray, source_words: Sequence[Span]) -> tuple[SourceWord, ...]:
+    order = np.argsort(-weights, kind="stable")[:_MOST_SOURCES]
+    return tuple(
+        SourceWord(source_words[word], float(weights[word]))
+        for rank, word in enumerate(order)
+        if rank == 0 or weights[word] >= _LEAST_WEIGHT
+    )

@@ -5,6 +5,7 @@ from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field
 
 from service.domain import DecodedSource, DecodeRequest
+from service.engine.plan import Candidate
 from service.errors import DeadlineExceeded, ServiceError
 
 
@@ -34,6 +35,12 @@ class Ticket:
     def length(self) -> int:
         """Source tokens, the end mark included."""
         return len(self.request.source_ids)
+
+    @property
+    def candidate(self) -> Candidate:
+        """What the plan knows of it."""
+        request = self.request
+        return Candidate(self.length, request.options.beam_size, request.priority)
 
     @property
     def deadline_s(self) -> float:

@@ -8,7 +8,7 @@ from enum import Enum
 
 from service.engine.limits import EngineLimits
 from service.engine.observer import EngineObserver
-from service.engine.plan import BatchShape, Budget, Candidate, fair_share, plan_admission
+from service.engine.plan import BatchShape, Budget, fair_share, plan_admission
 from service.engine.ticket import Ticket
 
 # Tickets a plan looks at: enough to find some that fit together, few enough to cost nothing.
@@ -196,10 +196,7 @@ class WaitingRoom:
         line = self._tickets[:_LOOKAHEAD]
         if overdue:
             line = [oldest, *(ticket for ticket in line if ticket is not oldest)]
-        candidates = [
-            Candidate(ticket.length, ticket.request.options.beam_size, ticket.request.priority)
-            for ticket in line
-        ]
+        candidates = [ticket.candidate for ticket in line]
         picked = [
             line[position]
             for position in plan_admission(candidates, running, budget, hold_for_first=overdue)

@@ -1,0 +1,57 @@
+"""The command: `python -m service` serves, `python -m service settings` prints the settings."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from service.api.lifecycle import Lifecycle
+from service.api.server import DrainingServer
+from service.app import create_app
+from service.errors import ServiceError
+from service.logs import configure_logs
+from service.settings import load_settings, settings_page
+
+# sysexits.h: a supervisor can tell a configuration that cannot work from a crash.
+_EX_CONFIG = 78
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Returns:
+        The exit status: 0 after a clean drain, 78 when settings or bundles are unusable.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m service",
+        description="Serve translation and summarization models over HTTP.",
+        epilog="Settings are SEQ2SERVE_* environment variables; see the settings command.",
+    )
+    parser.add_argument(
+        "command",
+        nargs="?",
+        choices=["serve", "settings"],
+        default="serve",
+        help="serve (the default), or print every setting as docs/settings.md",
+    )
+    if parser.parse_args(arguments).command == "settings":
+        sys.stdout.write(settings_page())
+        return 0
+    return _serve()
+
+
+def _serve() -> int:
+    lifecycle = Lifecycle()
+    try:
+        settings = load_settings()
+        configure_logs(settings.log_level)
+        app = create_app(settings, lifecycle=lifecycle)
+    except ServiceError as error:
+        sys.stderr.write(f"seq2serve cannot start ({error.code}): {error}\n")
+        return _EX_CONFIG
+    server = DrainingServer(app, settings, lifecycle)
+    server.run()
+    return 0 if server.started else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,167 @@
+"""The pipeline's answers in the words of the API."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from service.api.catalogue import ServedModel
+from service.api.record import RequestRecord
+from service.api.requests import Want, WorkRequest
+from service.api.responses import (
+    AlignedPlaces,
+    HypothesisDetail,
+    ItemError,
+    Place,
+    SentenceDetail,
+    TextDetail,
+    TokenDetail,
+    WeightedPlace,
+)
+from service.errors import ServiceError
+from service.pipeline.request import TextRequest
+from service.pipeline.response import Hypothesis, StageTimes, TextResponse
+from service.text.alignment import AlignedWord
+from service.text.normalise import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One text and who answers it.
+
+    Attributes:
+        model: None when the text is its own answer.
+        request: What the model's pipeline is asked.
+    """
+
+    model: ServedModel | None
+    request: TextRequest
+
+
+def text_request(text: str, wanted: WorkRequest, deadline_s: float) -> TextRequest:
+    """What the pipeline is asked for one text of a request."""
+    return TextRequest(
+        text=text,
+        options=wanted.overrides,
+        deadline_s=deadline_s,
+        want_tokens="tokens" in wanted.want,
+        want_alignment="alignment" in wanted.want,
+    )
+
+
+def unchanged(text: str) -> TextResponse:
+    """The answer to a text that needs no model."""
+    return TextResponse(
+        text=text,
+        alternatives=(),
+        sentences=(),
+        use=None,
+        times=StageTimes(0.0, 0.0, 0.0, 0.0, 0.0),
+        source_tokens=0,
+        generated_tokens=0,
+    )
+
+
+def account(
+    record: RequestRecord, jobs: Sequence[Job], answers: Sequence[TextResponse | ServiceError]
+) -> None:
+    """Put tokens and stage seconds into the request's record and the models' metrics."""
+    done = [
+        (job.model, answer)
+        for job, answer in zip(jobs, answers, strict=True)
+        if job.model is not None and isinstance(answer, TextResponse)
+    ]
+    for model, answer in done:
+        model.metrics.text_finished(detokenise_s=answer.times.detokenise_s)
+    failed = sum(isinstance(answer, ServiceError) for answer in answers)
+    record.details |= {
+        "texts": len(jobs),
+        "texts_failed": failed,
+        "sentences": sum(len(answer.sentences) for _, answer in done),
+        "source_tokens": sum(answer.source_tokens for _, answer in done),
+        "generated_tokens": sum(answer.generated_tokens for _, answer in done),
+        # Texts are worked on side by side: the slowest is what the client waited for.
+        **{
+            stage: round(max((getattr(answer.times, stage) for _, answer in done), default=0), 6)
+            for stage in StageTimes.__slots__
+        },
+    }
+
+
+def headers_of(jobs: Sequence[Job]) -> dict[str, str]:
+    """Which models answered on which providers; in headers, so that plain answers say it too."""
+    models = [job.model for job in jobs if job.model is not None]
+    if not models:
+        return {}
+    names = dict.fromkeys(f"{model.manifest.name}@{model.manifest.version}" for model in models)
+    providers = dict.fromkeys(model.provider for model in models)
+    return {"X-Model": ", ".join(names), "X-Provider": ", ".join(providers)}
+
+
+def details_of(
+    jobs: Sequence[Job], answers: Sequence[TextResponse | ServiceError], want: Collection[Want]
+) -> list[TextDetail | ItemError]:
+    """One entry per text."""
+    return [
+        ItemError(error=str(answer), code=answer.code)
+        if isinstance(answer, ServiceError)
+        else _detail(job, answer, want)
+        for job, answer in zip(jobs, answers, strict=True)
+    ]
+
+
+def places_of(spans: Sequence[Span]) -> list[Place]:
+    """Spans as the API writes them."""
+    return [_place(span) for span in spans]
+
+
+def _detail(job: Job, answer: TextResponse, want: Collection[Want]) -> TextDetail:
+    return TextDetail(
+        model=None if job.model is None else job.model.manifest.name,
+        provider=None if job.model is None else job.model.provider,
+        source_tokens=answer.source_tokens,
+        generated_tokens=answer.generated_tokens,
+        seconds={
+            stage.removesuffix("_s"): getattr(answer.times, stage) for stage in StageTimes.__slots__
+        },
+        sentences=[
+            SentenceDetail(
+                source=_place(sentence.source_span),
+                is_part=sentence.is_part,
+                hypotheses=[_hypothesis(each, want) for each in sentence.hypotheses],
+            )
+            for sentence in answer.sentences
+        ],
+    )
+
+
+def _hypothesis(hypothesis: Hypothesis, want: Collection[Want]) -> HypothesisDetail:
+    wanted: dict[str, object] = {}
+    if "scores" in want:
+        wanted |= {"score": hypothesis.score, "log_prob": hypothesis.log_prob}
+    if "tokens" in want:
+        wanted["tokens"] = [
+            TokenDetail(piece=token.piece, log_prob=token.log_prob, target=_place(token.span))
+            for token in hypothesis.tokens or ()
+        ]
+    if "alignment" in want:
+        words = hypothesis.alignment
+        wanted["alignment"] = None if words is None else [_aligned(word) for word in words]
+    return HypothesisDetail(
+        text=hypothesis.text,
+        target=_place(hypothesis.span),
+        finish_reason=hypothesis.finish_reason.value,
+        **wanted,  # type: ignore[arg-type]  # each under its own name, see above
+    )
+
+
+def _aligned(word: AlignedWord) -> AlignedPlaces:
+    return AlignedPlaces(
+        target=_place(word.span),
+        source=[
+            WeightedPlace(start=source.span[0], end=source.span[1], weight=source.weight)
+            for source in word.sources
+        ],
+    )
+
+
+def _place(span: Span) -> Place:
+    return Place(start=span[0], end=span[1])

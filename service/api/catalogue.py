@@ -1,0 +1,200 @@
+"""The models a service has, and which of them answers a request."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from service.bundle.manifest import Manifest
+from service.domain import Task
+from service.errors import RequestError, ServiceError, UnknownModel, UnsupportedLanguage
+from service.metrics import ModelMetrics
+from service.pipeline.request import TextRequest
+from service.pipeline.response import TextResponse
+
+
+class TextPipeline(Protocol):
+    """What answers a text; `service.pipeline.Pipeline`, or a fake in tests."""
+
+    async def run_many(
+        self, requests: Sequence[TextRequest]
+    ) -> list[TextResponse | ServiceError]: ...
+
+
+class EngineControl(Protocol):
+    """What the service asks of an engine besides decoding; `service.engine.Engine`."""
+
+    @property
+    def alive(self) -> bool: ...
+
+    def start(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """A bundle that was loaded, with all that answers for it.
+
+    Attributes:
+        manifest: What the bundle says of itself.
+        provider: What really runs it: "cpu" or "cuda".
+        pipeline: Answers texts.
+        engine: Started and closed with the app.
+        metrics: Where the pipeline's part of the work is counted.
+    """
+
+    manifest: Manifest
+    provider: str
+    pipeline: TextPipeline
+    engine: EngineControl
+    metrics: ModelMetrics
+
+    def is_alive(self) -> bool:
+        """Its engine works off what it accepted."""
+        return self.engine.alive
+
+
+@dataclass(frozen=True, slots=True)
+class FailedModel:
+    """A bundle that was refused.
+
+    Attributes:
+        name: Its directory's name; the manifest may be what is broken.
+        code: The error's code.
+        message: What is wrong with it.
+    """
+
+    name: str
+    code: str
+    message: str
+
+
+class Catalogue:
+    """All models, in order of name; of two that could answer, the first does.
+
+    Args:
+        models: Loaded bundles with different names.
+        failed: Bundles that were refused.
+    """
+
+    def __init__(self, models: Sequence[ServedModel], failed: Sequence[FailedModel] = ()) -> None:
+        self.models = tuple(sorted(models, key=lambda model: model.manifest.name))
+        self.failed = tuple(sorted(failed, key=lambda model: model.name))
+
+    @property
+    def all_alive(self) -> bool:
+        """Every engine runs."""
+        return all(model.is_alive() for model in self.models)
+
+    def translators(self) -> list[ServedModel]:
+        """Models that translate."""
+        return [model for model in self.models if model.manifest.task is Task.TRANSLATION]
+
+    def targets(self, source: str) -> list[str]:
+        """Languages that `source` can be translated to."""
+        return _unique(
+            model.manifest.target_language
+            for model in self.translators()
+            if model.manifest.source_language == source
+        )
+
+    def languages(self) -> list[str]:
+        """Every language that some model translates from or to, sources first."""
+        translators = self.translators()
+        return _unique(
+            [
+                *(model.manifest.source_language for model in translators),
+                *(model.manifest.target_language for model in translators),
+            ]
+        )
+
+    def known(self, code: str) -> str:
+        """`code` as the models spell it ("DE" -> "de"); an unknown one as it is."""
+        return {known.lower(): known for known in self.languages()}.get(code.lower(), code)
+
+    def sources_of(self, target: str) -> list[str]:
+        """Languages that can be translated to `target`, at least one.
+
+        Raises:
+            UnsupportedLanguage: None can.
+        """
+        sources = _unique(
+            model.manifest.source_language
+            for model in self.translators()
+            if model.manifest.target_language == target
+        )
+        if not sources:
+            targets = _unique(model.manifest.target_language for model in self.translators())
+            raise UnsupportedLanguage(
+                f"target {target} is not supported; it can be: {', '.join(targets) or 'nothing'}"
+            )
+        return sources
+
+    def translator(self, source: str, target: str, name: str | None = None) -> ServedModel:
+        """The model that translates `source` to `target`.
+
+        Raises:
+            UnknownModel: There is no model `name`.
+            RequestError: The model `name` does something else.
+            UnsupportedLanguage: No model has that source, that target, or the two together.
+        """
+        if name is not None:
+            model = self._named(name, Task.TRANSLATION)
+            manifest = model.manifest
+            if (manifest.source_language, manifest.target_language) != (source, target):
+                raise RequestError(
+                    f"model {manifest.name} translates {manifest.source_language} to "
+                    f"{manifest.target_language}, not {source} to {target}"
+                )
+            return model
+        for model in self.translators():
+            manifest = model.manifest
+            if (manifest.source_language, manifest.target_language) == (source, target):
+                return model
+        raise UnsupportedLanguage(self._why_not(source, target))
+
+    def summarizer(self, language: str | None, name: str | None = None) -> ServedModel:
+        """The model that summarizes texts in `language`, or in any when it is None.
+
+        Raises:
+            UnknownModel: There is no model `name`, or none that summarizes.
+            RequestError: The model `name` does something else.
+            UnsupportedLanguage: No model summarizes that language.
+        """
+        models = [model for model in self.models if model.manifest.task is Task.SUMMARIZATION]
+        if name is not None:
+            models = [self._named(name, Task.SUMMARIZATION)]
+        if not models:
+            raise UnknownModel("no model of this service summarizes")
+        for model in models:
+            if language is None or language.lower() == model.manifest.source_language.lower():
+                return model
+        known = ", ".join(_unique(model.manifest.source_language for model in models))
+        raise UnsupportedLanguage(f"cannot summarize language {language}; it can be: {known}")
+
+    def _named(self, name: str, task: Task) -> ServedModel:
+        for model in self.models:
+            if model.manifest.name == name:
+                if model.manifest.task is not task:
+                    raise RequestError(f"model {name} is for {model.manifest.task}, not for {task}")
+                return model
+        for failed in self.failed:
+            if failed.name == name:
+                raise UnknownModel(f"model {name} failed to load: {failed.code}")
+        known = ", ".join(model.manifest.name for model in self.models)
+        raise UnknownModel(f"there is no model {name}; there are: {known}")
+
+    def _why_not(self, source: str, target: str) -> str:
+        if not self.translators():
+            return "no model of this service translates"
+        sources = _unique(model.manifest.source_language for model in self.translators())
+        if source not in sources:
+            return f"source {source} is not supported; it can be: {', '.join(sources)}"
+        return (
+            f"target {target} is not supported from source {source}; "
+            f"it can be: {', '.join(self.targets(source))}"
+        )
+
+
+def _unique(codes: Iterable[str | None]) -> list[str]:
+    return list(dict.fromkeys(code for code in codes if code is not None))

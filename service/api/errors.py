@@ -1,0 +1,87 @@
+"""Every failure as `{"error", "code", "request_id"}`, whatever raised it.
+
+Clients of other services read `error` as a text (a list there crashes some), so it is one
+sentence always, validation errors included.
+"""
+
+import math
+from collections.abc import Iterable
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from service.api.record import record_of
+from service.errors import RequestError, ServiceError
+
+# Codes that are HTTP's, not the service's. With the tree of `service.errors` and "ok" these
+# are all the values of the metric label `code`.
+NOT_FOUND = "not_found"
+METHOD_NOT_ALLOWED = "method_not_allowed"
+INTERNAL = "internal"
+
+_HTTP_CODES = {404: NOT_FOUND, 405: METHOD_NOT_ALLOWED}
+_INTERNAL_MESSAGE = "the server failed on this request; the log has the details"
+
+
+def error_codes() -> list[str]:
+    """Every code an answer over HTTP can have, sorted."""
+    return sorted({NOT_FOUND, METHOD_NOT_ALLOWED, INTERNAL, *_tree(ServiceError)})
+
+
+def _tree(kind: type[ServiceError]) -> Iterable[str]:
+    if kind.code not in ("bad_settings", "bad_bundle"):  # raised before there is an HTTP
+        yield kind.code
+        for leaf in kind.__subclasses__():
+            yield from _tree(leaf)
+
+
+def error_response(
+    request_id: str,
+    status: int,
+    code: str,
+    message: str,
+    headers: dict[str, str] | None = None,
+) -> JSONResponse:
+    """The one shape of an error."""
+    body = {"error": message, "code": code, "request_id": request_id}
+    return JSONResponse(body, status_code=status, headers=headers)
+
+
+def internal_error(request_id: str) -> JSONResponse:
+    """The answer to a bug of ours: a 500 that says nothing of what is inside."""
+    return error_response(request_id, 500, INTERNAL, _INTERNAL_MESSAGE)
+
+
+def service_error(request_id: str, error: ServiceError) -> JSONResponse:
+    """The answer to an expected failure, `Retry-After` included where trying again helps."""
+    headers = None
+    if error.retry_after_s is not None:
+        headers = {"Retry-After": str(max(1, math.ceil(error.retry_after_s)))}
+    return error_response(request_id, error.http_status, error.code, str(error), headers)
+
+
+async def handle_service_error(request: Request, error: Exception) -> Response:
+    """FastAPI's exception handler for `ServiceError`."""
+    assert isinstance(error, ServiceError)
+    record = record_of(request.scope)
+    record.code = error.code
+    if error.http_status >= 500:
+        record.failure = error
+    return service_error(record.request_id, error)
+
+
+async def handle_http_error(request: Request, error: Exception) -> Response:
+    """FastAPI's exception handler for what Starlette raises: no such route, wrong method."""
+    assert isinstance(error, HTTPException)
+    record = record_of(request.scope)
+    record.code = _HTTP_CODES.get(error.status_code, RequestError.code)
+    headers = dict(error.headers or {})
+    place = f"{request.method} {request.url.path}"
+    if error.status_code == 404:
+        message = f"there is no {place}"
+    elif error.status_code == 405:
+        message = f"no {place}; allowed: {headers.get('Allow', 'other methods')}"
+    else:
+        message = str(error.detail)
+    return error_response(record.request_id, error.status_code, record.code, message, headers)

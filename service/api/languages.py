@@ -1,0 +1,64 @@
+"""GET /languages and /detect, as LibreTranslate has them."""
+
+from fastapi import APIRouter, Request
+from starlette.responses import JSONResponse, Response
+
+from service.api.context import ApiContext
+from service.api.openapi import DETECT, LANGUAGES
+from service.api.reading import read_fields
+from service.api.requests import DetectRequest, validated
+from service.errors import UnknownModel
+
+# English names of languages that models are likely to be trained for; any other goes by its
+# code.
+_NAMES = {
+    "ar": "Arabic", "bg": "Bulgarian", "bn": "Bengali", "ca": "Catalan", "cs": "Czech",
+    "da": "Danish", "de": "German", "el": "Greek", "en": "English", "eo": "Esperanto",
+    "es": "Spanish", "et": "Estonian", "eu": "Basque", "fa": "Persian", "fi": "Finnish",
+    "fr": "French", "ga": "Irish", "gl": "Galician", "he": "Hebrew", "hi": "Hindi",
+    "hr": "Croatian", "hu": "Hungarian", "id": "Indonesian", "is": "Icelandic",
+    "it": "Italian", "ja": "Japanese", "ko": "Korean", "lt": "Lithuanian", "lv": "Latvian",
+    "ms": "Malay", "nb": "Norwegian Bokmål", "nl": "Dutch", "pl": "Polish",
+    "pt": "Portuguese", "ro": "Romanian", "ru": "Russian", "sk": "Slovak", "sl": "Slovenian",
+    "sq": "Albanian", "sr": "Serbian", "sv": "Swedish", "sw": "Swahili", "th": "Thai",
+    "tr": "Turkish", "uk": "Ukrainian", "ur": "Urdu", "vi": "Vietnamese", "zh": "Chinese",
+}  # fmt: skip
+
+
+def language_routes(context: ApiContext) -> APIRouter:
+    """The routes about languages."""
+    router = APIRouter(tags=["languages"])
+    catalogue = context.catalogue
+
+    @router.get("/languages", **LANGUAGES)
+    async def languages() -> Response:
+        sources = [code for code in catalogue.languages() if catalogue.targets(code)]
+        return JSONResponse(
+            [
+                {
+                    "code": code,
+                    "name": _NAMES.get(code.partition("-")[0].lower(), code),
+                    "targets": catalogue.targets(code),
+                }
+                for code in sources
+            ]
+        )
+
+    async def detect(request: Request) -> Response:
+        with context.lifecycle.working():
+            wanted = validated(DetectRequest, await read_fields(request))
+            if context.detector is None:
+                raise UnknownModel("no model of this service translates, so nothing is detected")
+            return JSONResponse(
+                [
+                    {
+                        "language": detection.language,
+                        "confidence": round(detection.confidence, 1),
+                    }
+                    for detection in context.detector.rank(wanted.q)
+                ]
+            )
+
+    router.post("/detect", **DETECT)(detect)
+    router.get("/detect", include_in_schema=False)(detect)
+    return router

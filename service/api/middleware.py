@@ -1,0 +1,164 @@
+"""The outermost layer, pure ASGI: request id, body limit, log line, metrics, last resort.
+
+Not Starlette's BaseHTTPMiddleware: that one wraps `receive`, which hides the client's leaving
+from the routes.
+"""
+
+import logging
+import re
+import time
+import uuid
+from collections.abc import Callable
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.api.errors import INTERNAL, internal_error
+from service.api.record import RequestRecord, attach_record
+from service.errors import Cancelled, TooLarge
+from service.logs import log_event
+from service.metrics import Metrics
+
+logger = logging.getLogger("service.request")
+
+# What goes into logs and headers as it came must not be able to break either.
+_SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+_ID_HEADER = b"x-request-id"
+OTHER_ROUTE = "other"
+
+
+class RequestMiddleware:
+    """Gives each request its id and record, and accounts for it when it is over.
+
+    Args:
+        app: What it wraps.
+        metrics: Where the request is counted.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(
+        self, app: ASGIApp, metrics: Metrics, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection event of the ASGI server."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        record = RequestRecord(request_id=_request_id(scope))
+        attach_record(scope, record)
+        status = 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message.setdefault("headers", [])
+                message["headers"] = [
+                    *message["headers"],
+                    (_ID_HEADER, record.request_id.encode()),
+                ]
+            await send(message)
+
+        started = self._clock()
+        self._metrics.request_started()
+        try:
+            await self._app(scope, receive, send_with_id)
+        except Exception as error:
+            record.code, record.failure = INTERNAL, error
+            if status:  # part of the answer is out; only cutting it off can say so
+                raise
+            await internal_error(record.request_id)(scope, receive, send_with_id)
+        finally:
+            seconds = self._clock() - started
+            route = _route(scope)
+            self._metrics.request_finished(route, record.task, record.code, seconds)
+            _log(scope, record, route, status, seconds)
+
+
+class BodyLimit:
+    """Refuses a body over the limit as soon as it is known to be, without reading on.
+
+    Args:
+        app: What it wraps.
+        max_body_bytes: Largest body allowed.
+    """
+
+    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
+        self._app = app
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection event of the ASGI server.
+
+        `receive`, where a route calls it, raises `TooLarge` as soon as the declared or the
+        received length is over the limit; the error then passes through the route's handlers.
+        """
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        received = 0
+
+        async def limited_receive() -> Message:
+            nonlocal received
+            self._check(_declared_length(scope))
+            message = await receive()
+            received += len(message.get("body", b""))
+            self._check(received)
+            return message
+
+        await self._app(scope, limited_receive, send)
+
+    def _check(self, length: int) -> None:
+        if length > self._max_body_bytes:
+            raise TooLarge(
+                f"the body has {length} bytes or more; the limit is {self._max_body_bytes}"
+            )
+
+
+def _declared_length(scope: Scope) -> int:
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            return int(value)  # the ASGI server has refused what is not a number
+    return 0
+
+
+def _request_id(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == _ID_HEADER:
+            given = value.decode("latin-1")
+            if _SANE_ID.fullmatch(given):
+                return str(given)
+    return uuid.uuid4().hex
+
+
+def _route(scope: Scope) -> str:
+    """The path as the routes declare it: a closed set, unlike the path that was asked for."""
+    return getattr(scope.get("route"), "path", OTHER_ROUTE)
+
+
+def _log(scope: Scope, record: RequestRecord, route: str, status: int, seconds: float) -> None:
+    level = logging.INFO
+    if record.failure is not None:
+        level = logging.ERROR if record.code == INTERNAL else logging.WARNING
+    elif route in _QUIET_ROUTES and record.code == "ok":
+        level = logging.DEBUG
+    log_event(
+        logger,
+        level,
+        "request",
+        exception=record.failure,
+        request_id=record.request_id,
+        method=scope["method"],
+        route=route,
+        status=Cancelled.http_status if record.code == Cancelled.code else status,
+        code=record.code,
+        seconds=round(seconds, 6),
+        **record.details,
+    )
+
+
+# Asked every few seconds by machines; a line each would bury the requests of people.
+_QUIET_ROUTES = frozenset({"/livez", "/readyz", "/health", "/metrics"})

@@ -1,0 +1,47 @@
+"""GET /models: what is served, and what was refused."""
+
+from fastapi import APIRouter
+from starlette.responses import JSONResponse, Response
+
+from service.api.catalogue import ServedModel
+from service.api.context import ApiContext
+from service.api.openapi import MODELS
+from service.api.responses import FailedBundle, Model, Models
+
+
+def model_routes(context: ApiContext) -> APIRouter:
+    """The route about models."""
+    router = APIRouter(tags=["models"])
+    catalogue = context.catalogue
+
+    @router.get("/models", **MODELS)
+    async def models() -> Response:
+        found = Models(
+            models=[_described(model) for model in catalogue.models],
+            failed=[
+                FailedBundle(name=failed.name, code=failed.code, error=failed.message)
+                for failed in catalogue.failed
+            ],
+        )
+        return JSONResponse(found.model_dump())
+
+    return router
+
+
+def _described(model: ServedModel) -> Model:
+    manifest = model.manifest
+    return Model(
+        name=manifest.name,
+        version=manifest.version,
+        task=manifest.task,
+        source_language=manifest.source_language,
+        target_language=manifest.target_language,
+        description=manifest.description,
+        digest=manifest.digest,
+        licence=manifest.licence,
+        attribution=list(manifest.attribution),
+        scores=dict(manifest.scores),
+        provider=model.provider,
+        limits=manifest.limits.model_dump(),
+        default_options=manifest.search.model_dump(),
+    )

@@ -1,0 +1,180 @@
+"""The OpenAPI document: what the routes read by themselves, and an example for each."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from service.api.requests import DetectRequest, SummarizeRequest, TranslateRequest
+from service.api.responses import (
+    DetectedLanguage,
+    ErrorBody,
+    Language,
+    Models,
+    SummarizeResponse,
+    TranslateResponse,
+)
+
+_SCHEMAS = "#/components/schemas/{model}"
+_REQUESTS: tuple[type[BaseModel], ...] = (TranslateRequest, SummarizeRequest, DetectRequest)
+_BODY_TYPES = ("application/json", "application/x-www-form-urlencoded", "multipart/form-data")
+
+# Every error a route that runs a model can give, with when.
+_WORK_ERRORS = {
+    400: "The request is not understood, or asks for what the model cannot do.",
+    404: "There is no such model.",
+    413: "The body, the number of texts, or a text is over its limit.",
+    429: "The queue is full; Retry-After says when to come back.",
+    500: "The server failed; the log knows why, by the request_id.",
+    503: "Shutting down, or the engine died; Retry-After says when to come back.",
+    504: "No answer within timeout_s.",
+}
+
+
+def documented(
+    summary: str,
+    answer: Any,
+    example: Any,
+    *,
+    request: type[BaseModel] | None = None,
+    request_example: Any = None,
+    errors: dict[int, str] | None = None,
+) -> dict[str, Any]:
+    """Keyword arguments for a route's decorator.
+
+    Args:
+        summary: One line.
+        answer: Model of the 200.
+        example: Such an answer, as JSON.
+        request: Model of the body, which the route reads by itself from JSON or a form.
+        request_example: Such a body, as JSON.
+        errors: Status and meaning of each error.
+    """
+    responses: dict[int | str, dict[str, Any]] = {
+        status: {"model": ErrorBody, "description": meaning}
+        for status, meaning in (errors or {}).items()
+    }
+    responses[200] = {"content": {"application/json": {"example": example}}}
+    route: dict[str, Any] = {"summary": summary, "response_model": answer, "responses": responses}
+    if request is not None:
+        schema = {"$ref": _SCHEMAS.format(model=request.__name__)}
+        route["openapi_extra"] = {
+            "requestBody": {
+                "required": True,
+                "content": {
+                    kind: {"schema": schema}
+                    | ({"example": request_example} if kind == "application/json" else {})
+                    for kind in _BODY_TYPES
+                },
+            }
+        }
+    return route
+
+
+def use_own_document(app: FastAPI) -> None:
+    """Let /openapi.json hold the bodies that routes read by themselves."""
+
+    def document() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _document(app)
+        return app.openapi_schema
+
+    app.openapi = document  # type: ignore[method-assign]  # FastAPI's documented way
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    whole = get_openapi(
+        title=app.title,
+        version=app.version,
+        summary=app.summary,
+        description=app.description,
+        routes=app.routes,
+    )
+    _, definitions = models_json_schema(
+        [(model, "validation") for model in _REQUESTS], ref_template=_SCHEMAS
+    )
+    schemas = whole["components"]["schemas"]
+    whole["components"]["schemas"] = dict(sorted((schemas | definitions["$defs"]).items()))
+    return whole
+
+
+TRANSLATE = documented(
+    "Translate texts",
+    TranslateResponse,
+    {
+        "translatedText": "Der Hund schläft.",
+        "alternatives": ["Ein Hund schläft."],
+        "detectedLanguage": {"language": "en", "confidence": 92.9},
+    },
+    request=TranslateRequest,
+    request_example={
+        "q": "The dog is sleeping.",
+        "source": "auto",
+        "target": "de",
+        "alternatives": 1,
+        "options": {"beam_size": 4},
+    },
+    errors=_WORK_ERRORS,
+)
+
+SUMMARIZE = documented(
+    "Summarize texts",
+    SummarizeResponse,
+    {
+        "summary": "oil prices rise on supply fears",
+        "used": {
+            "sentences": 1,
+            "total": 1,
+            "places": [{"start": 0, "end": 77}],
+            "last_is_cut": False,
+        },
+    },
+    request=SummarizeRequest,
+    request_example={
+        "text": "Oil prices rose on Monday as traders worried about supplies from the region .",
+        "max_length": 24,
+    },
+    errors=_WORK_ERRORS,
+)
+
+DETECT = documented(
+    "Detect a text's language",
+    list[DetectedLanguage],
+    [{"language": "de", "confidence": 99.2}, {"language": "en", "confidence": 0.1}],
+    request=DetectRequest,
+    request_example={"q": "Der Hund schläft."},
+    errors={status: _WORK_ERRORS[status] for status in (400, 404, 413)},
+)
+
+LANGUAGES = documented(
+    "List languages",
+    list[Language],
+    [{"code": "en", "name": "English", "targets": ["de"]}],
+)
+
+MODELS = documented(
+    "List models",
+    Models,
+    {
+        "models": [
+            {
+                "name": "tatoeba-en-de",
+                "version": "1.0.0",
+                "task": "translation",
+                "source_language": "en",
+                "target_language": "de",
+                "description": "Bidirectional GRU with additive attention",
+                "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                "licence": "CC-BY-2.0-FR",
+                "attribution": ["tatoeba.org"],
+                "scores": {"bleu": 34.0},
+                "provider": "cpu",
+                "limits": {"max_source_tokens": 256},
+                "default_options": {"beam_size": 4},
+            }
+        ],
+        "failed": [],
+    },
+)

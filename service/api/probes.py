@@ -1,0 +1,82 @@
+"""For machines: /livez, /readyz, /health, /metrics."""
+
+from fastapi import APIRouter, Request
+from prometheus_client.exposition import choose_encoder
+from starlette.responses import JSONResponse, Response
+
+from service.api.context import ApiContext
+from service.api.errors import error_response
+from service.api.record import record_of
+from service.api.responses import Alive, ErrorBody, Health, Ready
+from service.errors import Draining, Unavailable
+
+
+def probe_routes(context: ApiContext) -> APIRouter:
+    """Routes that orchestrators and Prometheus ask."""
+    router = APIRouter(tags=["probes"])
+
+    @router.get("/livez", summary="Is the process alive?", response_model=Alive)
+    async def livez() -> Response:
+        # Says nothing of engines: a restart is for a process that cannot answer at all.
+        return JSONResponse({"status": "alive"})
+
+    @router.get(
+        "/readyz",
+        summary="Should requests be sent here?",
+        response_model=Ready,
+        responses={503: {"model": Ready, "description": "Starting, draining, or an engine died."}},
+    )
+    async def readyz() -> Response:
+        return JSONResponse(_readiness(context), status_code=200 if context.ready else 503)
+
+    @router.get(
+        "/health",
+        summary="LibreTranslate's readiness",
+        response_model=Health,
+        responses={503: {"model": ErrorBody}},
+    )
+    async def health(request: Request) -> Response:
+        if context.ready:
+            return JSONResponse({"status": "ok"})
+        record = record_of(request.scope)
+        record.code = Unavailable.code
+        phase = context.lifecycle.phase
+        return error_response(
+            record.request_id,
+            503,
+            record.code,
+            f"the service is {phase}" if context.catalogue.all_alive else "an engine died",
+            {"Retry-After": f"{Draining.retry_after_s:g}"},
+        )
+
+    @router.get(
+        "/metrics",
+        summary="Prometheus metrics",
+        response_class=Response,
+        responses={200: {"content": {"text/plain": {}}, "description": "Exposition format."}},
+    )
+    async def metrics(request: Request) -> Response:
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(context.metrics.registry), headers={"Content-Type": content_type})
+
+    return router
+
+
+def _readiness(context: ApiContext) -> dict[str, object]:
+    return {
+        "ready": context.ready,
+        "phase": context.lifecycle.phase,
+        "in_flight": context.lifecycle.in_flight,
+        "models": [
+            {
+                "name": model.manifest.name,
+                "alive": model.engine.alive,
+                "provider": model.provider,
+            }
+            for model in context.catalogue.models
+        ],
+        "failed": [
+            {"name": failed.name, "code": failed.code, "error": failed.message}
+            for failed in context.catalogue.failed
+        ],
+    }

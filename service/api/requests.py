@@ -1,0 +1,237 @@
+"""What clients may send, validated.
+
+Requests follow LibreTranslate's, with options named as CTranslate2 names them; see
+docs/api.md for the shapes with real values.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+
+from service.errors import RequestError
+from service.pipeline.request import SearchOverrides
+
+Want = Literal["scores", "alignment", "tokens"]
+
+
+def _text_or_texts(value: Any) -> Any:
+    """A string or a list of strings, valid Unicode, said in the words of the API."""
+    texts = value if isinstance(value, list) else [value]
+    if not texts:
+        raise ValueError("the list is empty")
+    for index, text in enumerate(texts):
+        place = f"item {index} " if isinstance(value, list) else ""
+        if not isinstance(text, str):
+            kind = "a string" if place else "a string or a list of strings"
+            raise ValueError(f"{place}should be {kind}")  # noqa: TRY004 - Pydantic wants it
+        if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+            raise ValueError(f"{place}holds half of a surrogate pair, which is not valid Unicode")
+    return value
+
+
+def _one_text(value: Any) -> Any:
+    if not isinstance(value, str):
+        raise ValueError("should be a string")  # noqa: TRY004 - Pydantic wants ValueError
+    return _text_or_texts(value)
+
+
+def _not_a_boolean(value: Any) -> Any:
+    # Pydantic would read true as 1.
+    if isinstance(value, bool):
+        raise ValueError("should be a number")  # noqa: TRY004 - Pydantic wants ValueError
+    return value
+
+
+Text = Annotated[str, BeforeValidator(_one_text)]
+Texts = Annotated[str | list[str], BeforeValidator(_text_or_texts)]
+LanguageCode = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=35)]
+ModelName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+_Number = BeforeValidator(_not_a_boolean)
+# The bundle's own limits are tighter; this one keeps absurd values out of arithmetic.
+Count = Annotated[int, _Number, Field(ge=0, le=1_000_000)]
+PositiveCount = Annotated[int, _Number, Field(ge=1, le=1_000_000)]
+Seconds = Annotated[float, _Number, Field(gt=0, allow_inf_nan=False)]
+
+
+class Sent(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Options(Sent):
+    """Search options; what is not given is the model's default (see /models)."""
+
+    beam_size: PositiveCount | None = Field(
+        default=None, description="Hypotheses kept per step; 1 is greedy search."
+    )
+    num_hypotheses: PositiveCount | None = Field(
+        default=None, description="Hypotheses returned, best first; at most beam_size."
+    )
+    length_penalty: Annotated[float, _Number, Field(ge=-10, le=10)] | None = Field(
+        default=None, description="Exponent a in score = log_prob / length**a; 0 ranks by log_prob."
+    )
+    min_decoding_length: Count | None = Field(
+        default=None, description="Fewest target tokens per sentence, the end mark not counted."
+    )
+    max_decoding_length: PositiveCount | None = Field(
+        default=None, description="Most target tokens per sentence, the end mark not counted."
+    )
+
+
+class WorkRequest(Sent):
+    """What every request that runs a model may say."""
+
+    alternatives: Count | None = Field(
+        default=None, description="How many further answers to give besides the best one."
+    )
+    model: ModelName | None = Field(
+        default=None, description="Name of the model, where several could answer; see /models."
+    )
+    options: Options = Field(default_factory=Options)
+    want: tuple[Want, ...] = Field(
+        default=(),
+        alias="return",
+        description="What `details` should hold; without it there is none.",
+    )
+    timeout_s: Seconds | None = Field(
+        default=None, description="Seconds after which nobody wants the answer any more; then 504."
+    )
+    api_key: Any = Field(default=None, description="Accepted and ignored.")
+    secret: Any = Field(default=None, description="LibreTranslate's own page sends it; ignored.")
+
+    @property
+    def num_hypotheses(self) -> int | None:
+        """Hypotheses asked for, by either name; None leaves it to the model."""
+        if self.alternatives is not None:
+            return self.alternatives + 1
+        return self.options.num_hypotheses
+
+    @property
+    def overrides(self) -> SearchOverrides:
+        """The search options, as the pipeline takes them."""
+        return SearchOverrides(
+            beam_size=self.options.beam_size,
+            num_hypotheses=self.num_hypotheses,
+            length_penalty=self.options.length_penalty,
+            min_decoding_length=self.options.min_decoding_length,
+            max_decoding_length=self.options.max_decoding_length,
+        )
+
+    @model_validator(mode="after")
+    def _hypotheses_agree(self) -> Self:
+        asked, hypotheses = self.alternatives, self.options.num_hypotheses
+        if asked is not None and hypotheses is not None and hypotheses != asked + 1:
+            raise ValueError(
+                f"alternatives is {asked}, which makes {asked + 1} hypotheses; "
+                f"options.num_hypotheses is {hypotheses}; send one of the two"
+            )
+        return self
+
+
+class TranslateRequest(WorkRequest):
+    """LibreTranslate's request and more."""
+
+    q: Texts = Field(description="A text or a list of texts.")
+    source: LanguageCode = Field(description='Language code of the text, or "auto".')
+    target: LanguageCode = Field(description="Language code to translate to.")
+    format: Literal["text", "html"] = Field(
+        default="text", description="Only `text` for now; `html` is refused."
+    )
+
+    @model_validator(mode="after")
+    def _format_offered(self) -> Self:
+        if self.format != "text":
+            raise ValueError(f"format {self.format} is not offered yet; send format text")
+        return self
+
+
+class SummarizeRequest(WorkRequest):
+    """One text or several, to be made short."""
+
+    text: Texts = Field(description="A text or a list of texts.")
+    language: LanguageCode | None = Field(
+        default=None, description="Language code of the text; unset: that of the model."
+    )
+    max_length: PositiveCount | None = Field(
+        default=None, description="Most tokens of the summary; another name of max_decoding_length."
+    )
+    min_length: Count | None = Field(
+        default=None,
+        description="Fewest tokens of the summary; another name of min_decoding_length.",
+    )
+
+    @model_validator(mode="after")
+    def _lengths_agree(self) -> Self:
+        for short, long in (
+            ("max_length", "max_decoding_length"),
+            ("min_length", "min_decoding_length"),
+        ):
+            if getattr(self, short) is not None and getattr(self.options, long) is not None:
+                raise ValueError(f"{short} and options.{long} are the same; send one of the two")
+        return self
+
+    @property
+    def overrides(self) -> SearchOverrides:
+        """The search options, the two short names included."""
+        overrides = super().overrides
+        return replace(
+            overrides,
+            max_decoding_length=_first(self.max_length, overrides.max_decoding_length),
+            min_decoding_length=_first(self.min_length, overrides.min_decoding_length),
+        )
+
+
+def _first(value: int | None, otherwise: int | None) -> int | None:
+    return otherwise if value is None else value
+
+
+class DetectRequest(Sent):
+    """LibreTranslate's request."""
+
+    q: Text = Field(description="A text.")
+    api_key: Any = Field(default=None, description="Accepted and ignored.")
+    secret: Any = Field(default=None, description="Ignored.")
+
+
+M = TypeVar("M", bound=Sent)
+
+
+def validated(schema: type[M], fields: Mapping[str, Any]) -> M:
+    """`fields` as a `schema`.
+
+    Raises:
+        RequestError: They are not; one sentence that says where and why, and never holds the
+            values that were sent.
+    """
+    try:
+        return schema.model_validate(fields)
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_input=False)
+        raise RequestError("; ".join(_sentence(schema, each) for each in problems[:5])) from None
+
+
+def _sentence(schema: type[Sent], problem: Any) -> str:
+    """Worked case: ``options.beam_size: input should be less than or equal to 8``."""
+    *parents, last = problem["loc"] or [""]
+    place = ".".join(str(part) for part in problem["loc"])
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "missing":
+        return f"{place} is missing"
+    if problem["type"] == "extra_forbidden":
+        known = Options if parents else schema
+        names = [field.alias or name for name, field in known.model_fields.items()]
+        where = " in options" if parents else ""
+        return f"unknown field {json.dumps(str(last)[:80])}{where}; known: {', '.join(names)}"
+    if not place:
+        return str(message)
+    return f"{place}: {message[:1].lower()}{message[1:]}"

@@ -1,0 +1,200 @@
+"""What clients get back, as the OpenAPI document shows it."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Answer(BaseModel):
+    """Fields that were not set are left out of the JSON."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ErrorBody(Answer):
+    """Every answer that is not 2xx."""
+
+    error: str = Field(description="One sentence, with the limit and the value.")
+    code: str = Field(description="The same word as in the log and the metric label.")
+    request_id: str = Field(description="Also in the header X-Request-ID and in the log.")
+
+
+class ItemError(Answer):
+    """A text of a list that failed while others did not."""
+
+    error: str
+    code: str
+
+
+class DetectedLanguage(Answer):
+    """A language and how sure the detector is."""
+
+    language: str
+    confidence: float = Field(description="0 to 100.")
+
+
+class Place(Answer):
+    """A stretch of a text, in characters (code points), `end` exclusive."""
+
+    start: int
+    end: int
+
+
+class WeightedPlace(Place):
+    """A word of the source and its share of the attention."""
+
+    weight: float
+
+
+class AlignedPlaces(Answer):
+    """A word of the target and the source words behind it, strongest first."""
+
+    target: Place
+    source: list[WeightedPlace]
+
+
+class TokenDetail(Answer):
+    """A target token; `log_prob` is a natural logarithm."""
+
+    piece: str
+    log_prob: float
+    target: Place
+
+
+class HypothesisDetail(Answer):
+    """One way to put a sentence."""
+
+    text: str
+    target: Place = Field(
+        description="In translatedText for the first, in alternatives for the others."
+    )
+    finish_reason: Literal["end", "length"]
+    score: float | None = Field(default=None, description="log_prob / length**length_penalty.")
+    log_prob: float | None = None
+    tokens: list[TokenDetail] | None = None
+    alignment: list[AlignedPlaces] | None = Field(
+        default=None, description="Null from a model without attention."
+    )
+
+
+class SentenceDetail(Answer):
+    """A sentence that went to the model."""
+
+    source: Place
+    is_part: bool = Field(description="A piece of a sentence longer than the model's window.")
+    hypotheses: list[HypothesisDetail]
+
+
+class TextDetail(Answer):
+    """What is known of one text's answer."""
+
+    model: str | None = Field(description="Null when the text was already in the target language.")
+    provider: str | None = Field(description="What ran the model: cpu or cuda.")
+    source_tokens: int
+    generated_tokens: int
+    seconds: dict[str, float] = Field(description="By stage.")
+    sentences: list[SentenceDetail]
+
+
+class TranslateResponse(Answer):
+    """LibreTranslate's response and more; lists when `q` was a list."""
+
+    translatedText: str | list[str | None]  # noqa: N815 - LibreTranslate's name
+    alternatives: list[str] | list[list[str]] | None = Field(
+        default=None, description="Present when more than one hypothesis was asked for."
+    )
+    detectedLanguage: DetectedLanguage | list[DetectedLanguage] | None = Field(  # noqa: N815
+        None, description="Present when source was auto."
+    )
+    details: list[TextDetail | ItemError] | None = Field(
+        default=None, description="Present when `return` was: one entry per text."
+    )
+
+
+class UsedSentences(Answer):
+    """Which sentences a summary was made from."""
+
+    sentences: int = Field(description="How many, counted from the first.")
+    total: int = Field(description="How many the text has.")
+    places: list[Place] = Field(description="Of the used ones, in the text.")
+    last_is_cut: bool = Field(description="Even the first sentence was longer than the window.")
+
+
+class SummarizeResponse(Answer):
+    """Lists when `text` was a list."""
+
+    summary: str | list[str | None]
+    used: UsedSentences | list[UsedSentences | None]
+    alternatives: list[str] | list[list[str]] | None = None
+    details: list[TextDetail | ItemError] | None = None
+
+
+class Language(Answer):
+    """A source language and where it can be translated to."""
+
+    code: str
+    name: str
+    targets: list[str]
+
+
+class Model(Answer):
+    """A bundle that is served."""
+
+    name: str
+    version: str
+    task: str
+    source_language: str
+    target_language: str | None
+    description: str
+    digest: str
+    licence: str
+    attribution: list[str]
+    scores: dict[str, Any]
+    provider: str
+    limits: dict[str, int]
+    default_options: dict[str, float]
+
+
+class FailedBundle(Answer):
+    """A bundle that was refused at start."""
+
+    name: str
+    code: str
+    error: str
+
+
+class Models(Answer):
+    """Everything that was found in the models directory."""
+
+    models: list[Model]
+    failed: list[FailedBundle]
+
+
+class Alive(Answer):
+    """The process answers."""
+
+    status: Literal["alive"]
+
+
+class Health(Answer):
+    """LibreTranslate's shape."""
+
+    status: Literal["ok"]
+
+
+class ReadyModel(Answer):
+    """One engine."""
+
+    name: str
+    alive: bool
+    provider: str
+
+
+class Ready(Answer):
+    """Whether requests should be sent here, and why not."""
+
+    ready: bool
+    phase: Literal["starting", "serving", "draining"]
+    in_flight: int
+    models: list[ReadyModel]
+    failed: list[FailedBundle]

@@ -1,0 +1,94 @@
+"""Uvicorn with an end that loses nothing: drain first, then stop."""
+
+import logging
+import signal
+import time
+from collections.abc import Callable
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+
+from service.api.lifecycle import Lifecycle, Phase
+from service.logs import log_event
+from service.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+# For writing out the last answers; what hangs all the same loses its connection.
+_LAST_ANSWERS_S = 5
+
+
+class DrainingServer(uvicorn.Server):
+    """Answers, after the first SIGTERM or SIGINT, what it has accepted, and only then stops.
+
+    Uvicorn alone closes its socket at once, so a balancer that has not noticed yet gets
+    connections refused. This one goes on listening while requests are in flight: /readyz
+    says 503, new requests get 503 with `Retry-After`. A second signal stops at once.
+    """
+
+    def __init__(
+        self,
+        app: FastAPI,
+        settings: Settings,
+        lifecycle: Lifecycle,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                host=settings.host,
+                port=settings.port,
+                log_config=None,  # the process's own, see `service.logs`
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=_LAST_ANSWERS_S,
+            )
+        )
+        self._lifecycle = lifecycle
+        self._drain_timeout_s = settings.drain_timeout_s
+        self._clock = clock
+        self._drain_until_s: float | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Signal handler: begin to drain, or stop at once when already draining."""
+        if self._lifecycle.phase is Phase.DRAINING or not self.started:
+            super().handle_exit(sig, frame)
+            return
+        self.begin_drain()
+        log_event(
+            logger,
+            logging.INFO,
+            "draining",
+            signal=signal.Signals(sig).name,
+            in_flight=self._lifecycle.in_flight,
+            drain_timeout_s=self._drain_timeout_s,
+        )
+
+    def begin_drain(self) -> None:
+        """Take no new requests; stop when none is in flight, or fail the rest when time is up."""
+        self._lifecycle.drain()
+        self._drain_until_s = self._clock() + self._drain_timeout_s
+
+    async def on_tick(self, counter: int) -> bool:
+        """Whether to stop; uvicorn asks ten times a second."""
+        stop = await super().on_tick(counter)
+        return stop or self._drain_is_over()
+
+    def _drain_is_over(self) -> bool:
+        if self._drain_until_s is None:
+            return False
+        if self._lifecycle.drained:
+            log_event(logger, logging.INFO, "drained")
+            return True
+        if self._clock() < self._drain_until_s:
+            return False
+        log_event(
+            logger,
+            logging.WARNING,
+            "drain timeout passed",
+            in_flight=self._lifecycle.in_flight,
+            drain_timeout_s=self._drain_timeout_s,
+        )
+        self._lifecycle.cut_off()
+        return True

@@ -1,0 +1,68 @@
+"""POST /summarize: the shape of /translate, for texts to be made short."""
+
+from collections.abc import Sequence
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from service.api.answers import Job, details_of, places_of, text_request
+from service.api.context import ApiContext
+from service.api.openapi import SUMMARIZE
+from service.api.reading import read_fields
+from service.api.record import record_of
+from service.api.requests import SummarizeRequest, validated
+from service.api.responses import SummarizeResponse, UsedSentences
+from service.api.work import answer_jobs, deadline_of, json_answer, texts_of
+from service.domain import Task
+from service.errors import ServiceError
+from service.pipeline.response import SourceUse, TextResponse
+
+
+def summarize_routes(context: ApiContext) -> APIRouter:
+    """The route that summarizes."""
+    router = APIRouter(tags=["summarize"])
+
+    @router.post("/summarize", **SUMMARIZE)
+    async def summarize(request: Request) -> Response:
+        record_of(request.scope).task = Task.SUMMARIZATION
+        with context.lifecycle.working():
+            wanted = validated(SummarizeRequest, await read_fields(request))
+            texts = texts_of(wanted.text, "text", context.settings.max_texts)
+            deadline = deadline_of(wanted.timeout_s, context.settings)
+            model = context.catalogue.summarizer(wanted.language, wanted.model)
+            jobs = [Job(model, text_request(text, wanted, deadline.instant_s)) for text in texts]
+            answers = await answer_jobs(
+                request, context.lifecycle, jobs, deadline, keep_going=bool(wanted.want)
+            )
+            return json_answer(_body(wanted, jobs, answers), jobs)
+
+    return router
+
+
+def _body(
+    wanted: SummarizeRequest, jobs: Sequence[Job], answers: Sequence[TextResponse | ServiceError]
+) -> SummarizeResponse:
+    is_list = isinstance(wanted.text, list)
+    done = [answer if isinstance(answer, TextResponse) else None for answer in answers]
+    texts = [answer and answer.text for answer in done]
+    uses = [answer and _used(answer.use) for answer in done]
+    fields: dict[str, object] = {
+        "summary": texts if is_list else texts[0],
+        "used": uses if is_list else uses[0],
+    }
+    if (wanted.num_hypotheses or 1) > 1:
+        others = [list(answer.alternatives) if answer else [] for answer in done]
+        fields["alternatives"] = others if is_list else others[0]
+    if wanted.want:
+        fields["details"] = details_of(jobs, answers, wanted.want)
+    return SummarizeResponse.model_validate(fields)
+
+
+def _used(use: SourceUse | None) -> UsedSentences:
+    assert use is not None, "a summarizer says what it used"
+    return UsedSentences(
+        sentences=len(use.used),
+        total=use.sentences,
+        places=places_of(use.used),
+        last_is_cut=use.last_is_cut,
+    )

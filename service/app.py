@@ -1,0 +1,215 @@
+"""Builds the service: bundles into engines and pipelines, and all of them into an app."""
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+
+from service import __version__
+from service.api.catalogue import Catalogue, FailedModel, ServedModel
+from service.api.context import ApiContext
+from service.api.errors import error_codes, handle_http_error, handle_service_error
+from service.api.languages import language_routes
+from service.api.lifecycle import Lifecycle
+from service.api.middleware import BodyLimit, RequestMiddleware
+from service.api.models import model_routes
+from service.api.openapi import use_own_document
+from service.api.pages import add_pages
+from service.api.probes import probe_routes
+from service.api.summarize import summarize_routes
+from service.api.translate import translate_routes
+from service.bundle.loader import Bundle, Provider, load_bundle
+from service.domain import Task
+from service.engine import Engine
+from service.engine.limits import EngineLimits
+from service.errors import BundleError, ServiceError, SettingsError
+from service.logs import log_event
+from service.metrics import Metrics, ModelInfo
+from service.pipeline import Pipeline, TextLimits
+from service.settings import Settings
+from service.text.detect import LanguageDetector
+
+logger = logging.getLogger(__name__)
+
+_DESCRIPTION = (
+    "Translation and summarization with attentional sequence-to-sequence models. "
+    "`POST /translate` takes LibreTranslate's requests; options are named as in CTranslate2. "
+    "Every error is `{error, code, request_id}`."
+)
+
+# Makes the models that are served; tests bring prepared ones.
+CatalogueFactory = Callable[[Settings, Metrics], Catalogue]
+
+
+def load_catalogue(settings: Settings, metrics: Metrics) -> Catalogue:
+    """Load every bundle in `settings.models_dir`.
+
+    A bundle that is refused does not stop the others: it is logged, /models and /readyz list
+    it, and `seq2serve_model_ready` is 0 for it.
+
+    Raises:
+        SettingsError: There is no such directory, or no bundle in it.
+        BundleError: Every bundle was refused.
+    """
+    directory = settings.models_dir
+    if not directory.is_dir():
+        raise SettingsError(f"models_dir is {directory}, which is not a directory")
+    paths = sorted(path.parent for path in directory.glob("*/manifest.json"))
+    if not paths:
+        raise SettingsError(f"models_dir is {directory}; it has no */manifest.json")
+    models: list[ServedModel] = []
+    failed: list[FailedModel] = []
+    for path in paths:
+        try:
+            taken = [model.manifest.name for model in models]
+            models.append(_load_model(path, settings, metrics, taken))
+        except BundleError as error:
+            log_event(
+                logger,
+                logging.ERROR,
+                "bundle refused",
+                exception=error,
+                bundle=path.name,
+                code=error.code,
+            )
+            failed.append(FailedModel(path.name, error.code, str(error)))
+            metrics.add_failed_model(path.name)
+    if not models:
+        reasons = "; ".join(f"{each.name}: {each.message}" for each in failed)
+        raise BundleError(f"every bundle in {directory} was refused: {reasons}")
+    return Catalogue(models, failed)
+
+
+def create_app(
+    settings: Settings,
+    *,
+    load: CatalogueFactory = load_catalogue,
+    lifecycle: Lifecycle | None = None,
+) -> FastAPI:
+    """The whole service as an ASGI app; its lifespan starts and closes the engines.
+
+    Args:
+        settings: Checked settings.
+        load: Makes the models.
+        lifecycle: Given by a server that drains it before it stops.
+
+    Raises:
+        ServiceError: The settings or all bundles are unusable.
+    """
+    routes = [("/translate", Task.TRANSLATION), ("/summarize", Task.SUMMARIZATION)]
+    metrics = Metrics(__version__, routes, error_codes())
+    catalogue = load(settings, metrics)
+    languages = catalogue.languages()
+    context = ApiContext(
+        settings=settings,
+        catalogue=catalogue,
+        lifecycle=lifecycle or Lifecycle(),
+        metrics=metrics,
+        detector=LanguageDetector(languages) if languages else None,
+    )
+    metrics.watch_readiness(lambda: context.ready)
+    for model in catalogue.models:
+        metrics.watch_model(model.manifest.name, model.is_alive)
+
+    app = FastAPI(
+        title="seq2serve",
+        version=__version__,
+        summary="Translation and summarization as a service",
+        description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lambda _: _lifespan(context),
+        exception_handlers={
+            ServiceError: handle_service_error,
+            HTTPException: handle_http_error,
+        },
+    )
+    for routes_of in (translate_routes, summarize_routes, language_routes, model_routes):
+        app.include_router(routes_of(context))
+    app.include_router(probe_routes(context))
+    add_pages(app, context)
+    use_own_document(app)
+    # The last one added is the outermost.
+    app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes)
+    app.add_middleware(RequestMiddleware, metrics=metrics)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(context: ApiContext) -> AsyncIterator[None]:
+    engines = [model.engine for model in context.catalogue.models]
+    for engine in engines:
+        engine.start()
+    context.lifecycle.serve()
+    try:
+        yield
+    finally:
+        context.lifecycle.drain()
+        for engine in engines:
+            await asyncio.to_thread(engine.close)  # joins its workers
+
+
+def _load_model(
+    path: Path, settings: Settings, metrics: Metrics, taken: Sequence[str]
+) -> ServedModel:
+    log_event(logger, logging.INFO, "bundle loading", bundle=path.name)
+    bundle = load_bundle(path, Provider(settings.provider), settings.threads)
+    manifest = bundle.manifest
+    if manifest.name in taken:
+        raise BundleError(f"another bundle is called {manifest.name} too; names have to differ")
+    limits = EngineLimits(
+        max_queue_items=settings.max_queue_sources,
+        max_queue_tokens=settings.max_queue_tokens,
+        max_batch_sources=settings.max_batch_sources,
+        max_batch_tokens=settings.max_batch_tokens,
+        workers=settings.workers or _workers(settings.threads),
+    )
+    observer = metrics.add_model(
+        ModelInfo(
+            name=manifest.name,
+            version=manifest.version,
+            task=manifest.task,
+            source_language=manifest.source_language,
+            target_language=manifest.target_language,
+            digest=manifest.digest,
+            provider=bundle.active_provider,
+            max_queue_sources=limits.max_queue_items,
+            max_queue_tokens=limits.max_queue_tokens,
+        )
+    )
+    engine = Engine(bundle.model, limits, observer=observer)
+    pipeline = Pipeline(
+        manifest,
+        bundle.source_tokenizer,
+        bundle.target_tokenizer,
+        engine,
+        TextLimits(max_characters=settings.max_text_chars, max_sentences=settings.max_sentences),
+    )
+    _log_loaded(bundle, settings)
+    return ServedModel(manifest, bundle.active_provider, pipeline, engine, observer)
+
+
+def _log_loaded(bundle: Bundle, settings: Settings) -> None:
+    fell_back = settings.provider == "cuda" and bundle.active_provider != "cuda"
+    log_event(
+        logger,
+        logging.WARNING if fell_back else logging.INFO,
+        "bundle loaded, but not on the provider that was asked for"
+        if fell_back
+        else "bundle loaded",
+        model=bundle.manifest.name,
+        version=bundle.manifest.version,
+        digest=bundle.manifest.digest,
+        provider=bundle.active_provider,
+    )
+
+
+def _workers(threads: int) -> int:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, (cores or 1) // threads)

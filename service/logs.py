@@ -1,0 +1,104 @@
+"""Structured logs: one JSON object a line on stderr, never user text.
+
+An event is a constant word and fields::
+
+    log_event(logger, logging.INFO, "request", request_id="…", code="ok", seconds=0.031)
+
+Exceptions are written as their type and the places they passed through, without their
+message: `UnicodeEncodeError`, for one, quotes the very text it failed on. Our own errors
+(`ServiceError`) promise not to quote, so their message is kept.
+"""
+
+import datetime as dt
+import json
+import logging
+import logging.config
+import traceback
+from types import TracebackType
+from typing import Any
+
+from service.errors import ServiceError
+
+_ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
+
+
+def log_event(
+    logger: logging.Logger,
+    level: int,
+    event: str,
+    *,
+    exception: BaseException | None = None,
+    **fields: object,
+) -> None:
+    """Write one event; `fields` become keys of the line and hold no user text."""
+    logger.log(level, event, extra={"fields": fields}, exc_info=exception)
+
+
+def configure_logs(level: str) -> None:
+    """Send every logger of the process, uvicorn's included, through one JSON handler.
+
+    Args:
+        level: debug, info, warning or error.
+    """
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {"json": {"()": JsonFormatter}},
+            "handlers": {
+                "stderr": {
+                    "class": "logging.StreamHandler",
+                    "formatter": "json",
+                    "stream": "ext://sys.stderr",
+                }
+            },
+            "root": {"level": level.upper(), "handlers": ["stderr"]},
+            "loggers": {
+                # At debug level these two write what they parse and wait for.
+                "python_multipart": {"level": "WARNING"},
+                "asyncio": {"level": "WARNING"},
+                # Our own line per request says more, and leaves out the query string.
+                "uvicorn.access": {"level": "CRITICAL", "propagate": False},
+            },
+        }
+    )
+
+
+class JsonFormatter(logging.Formatter):
+    """One log record as one line of JSON."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, without its line break."""
+        moment = dt.datetime.fromtimestamp(record.created, dt.UTC)
+        line: dict[str, Any] = {
+            "time": moment.isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": _message(record),
+        }
+        line |= getattr(record, "fields", {})
+        if record.exc_info and record.exc_info[1] is not None:
+            line["exception"] = _exception(record.exc_info)
+        return json.dumps(line, ensure_ascii=False, default=str)
+
+
+def _message(record: logging.LogRecord) -> str:
+    # asyncio's "Task exception was never retrieved" goes on with the repr of the exception.
+    return record.getMessage().split("\n", 1)[0]
+
+
+def _exception(exc_info: _ExcInfo) -> dict[str, Any]:
+    kind, error, trace = exc_info
+    described: dict[str, Any] = {
+        "type": f"{kind.__module__}.{kind.__qualname__}",
+        "frames": [
+            f"{frame.f_code.co_filename}:{line} in {frame.f_code.co_qualname}"
+            for frame, line in traceback.walk_tb(trace)
+        ],
+    }
+    if isinstance(error, ServiceError):
+        described["message"] = str(error)
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if cause is not None:
+        described["cause"] = _exception((type(cause), cause, cause.__traceback__))
+    return described

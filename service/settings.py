@@ -1,0 +1,237 @@
+"""Every setting of the service: typed, described, defaulted here and nowhere else.
+
+Settings come from `SEQ2SERVE_*` environment variables. A variable of that prefix that is not
+a setting is refused by name, because a misspelt limit that is silently ignored is found on
+the worst day. The table in docs/settings.md is `settings_page()`.
+"""
+
+import difflib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from service.errors import SettingsError
+
+PREFIX = "SEQ2SERVE_"
+
+# Kubernetes puts SEQ2SERVE_PORT=tcp://10.0.0.7:8000 and friends into every container beside a
+# Service that is called seq2serve.
+_SERVICE_LINK_HINT = (
+    "; it looks like a Kubernetes service link: set `enableServiceLinks: false` in the pod, "
+    "or name the Service something else"
+)
+
+
+class Settings(BaseSettings):
+    """The service's settings; frozen, so what was checked is what runs.
+
+    `load_settings` reads them from the environment and gives readable errors.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True
+    )
+
+    host: str = Field(
+        default="127.0.0.1",
+        description="Address to listen on. `0.0.0.0` listens on all, as a container must.",
+    )
+    port: int = Field(default=8000, ge=0, le=65535, description="TCP port; 0 takes a free one.")
+    models_dir: Path = Field(
+        default=Path("models"),
+        description="Directory of bundles; every directory in it with a `manifest.json` is one.",
+    )
+    provider: Literal["auto", "cpu", "cuda", "require-cuda"] = Field(
+        default="auto",
+        description=(
+            "Where models run. `auto` takes CUDA when it is there, else the CPU; `cuda` prefers "
+            "CUDA and says loudly when it got the CPU; `require-cuda` refuses to start without."
+        ),
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info",
+        description="Least severe log lines written. Logs go to stderr, one JSON a line.",
+    )
+
+    workers: int | None = Field(
+        default=None,
+        ge=1,
+        le=256,
+        description=(
+            "Batches decoded at the same time, per model. Two batches on one thread each beat "
+            "one batch on two threads. Unset: the number of CPU cores divided by `threads`."
+        ),
+    )
+    threads: int = Field(
+        default=1, ge=1, le=256, description="ONNX Runtime threads of each worker."
+    )
+
+    max_queue_sources: int = Field(
+        default=2048,
+        ge=1,
+        description="Sentences that may wait, per model; beyond it requests get 429.",
+    )
+    max_queue_tokens: int = Field(
+        default=131_072,
+        ge=1,
+        description="Source tokens that may wait, per model; beyond it requests get 429.",
+    )
+    max_batch_sources: int = Field(
+        default=16, ge=1, description="Sentences decoded together by one worker."
+    )
+    max_batch_tokens: int = Field(
+        default=16_384,
+        ge=1,
+        description=(
+            "Size of one worker's batch: sentences x source tokens (padding included) x beam. "
+            "A sentence that exceeds it alone is refused."
+        ),
+    )
+
+    max_text_chars: int = Field(
+        default=50_000, ge=1, description="Characters of one text; beyond it the answer is 413."
+    )
+    max_sentences: int = Field(
+        default=1024,
+        ge=1,
+        description="Sentences of one text that go to a model; beyond it the answer is 413.",
+    )
+    max_texts: int = Field(default=256, ge=1, description="Texts in one request; beyond it 413.")
+    max_body_bytes: int = Field(
+        default=1_048_576,
+        ge=1024,
+        description="Bytes of a request's body; refused with 413 before it is all read.",
+    )
+
+    default_timeout_s: float = Field(
+        default=30.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Seconds a request may take when it names no `timeout_s`; then 504.",
+    )
+    max_timeout_s: float = Field(
+        default=120.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Largest `timeout_s` a request may ask for.",
+    )
+    drain_timeout_s: float = Field(
+        default=30.0,
+        ge=0,
+        allow_inf_nan=False,
+        description=(
+            "Seconds that requests in flight may take to finish after SIGTERM. Keep it below "
+            "the orchestrator's grace period."
+        ),
+    )
+
+    @model_validator(mode="after")
+    def _timeouts_agree(self) -> Self:
+        if self.default_timeout_s > self.max_timeout_s:
+            raise ValueError(
+                f"default_timeout_s is {self.default_timeout_s:g}; "
+                f"max_timeout_s is {self.max_timeout_s:g} and cannot be smaller"
+            )
+        return self
+
+
+def load_settings() -> Settings:
+    """Read the settings from the environment.
+
+    Raises:
+        SettingsError: A `SEQ2SERVE_*` variable is unknown or its value is not allowed; the
+            message names it.
+    """
+    _refuse_unknown(os.environ)
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsError("; ".join(_problems(error))) from None
+
+
+def variable(setting: str) -> str:
+    """The environment variable of a setting: port -> SEQ2SERVE_PORT."""
+    return PREFIX + setting.upper()
+
+
+def _refuse_unknown(names: Iterable[str]) -> None:
+    known = [variable(name) for name in Settings.model_fields]
+    unknown = sorted(
+        name for name in names if name.upper().startswith(PREFIX) and name.upper() not in known
+    )
+    if not unknown:
+        return
+    messages = []
+    for name in unknown:
+        nearest = difflib.get_close_matches(name.upper(), known, n=1)
+        hint = f"; did you mean {nearest[0]}?" if nearest else ""
+        if "SERVICE_" in name or "_PORT_" in name:
+            hint = _SERVICE_LINK_HINT
+        messages.append(f"unknown setting {name}{hint}")
+    raise SettingsError("; ".join(messages) + ". Known: " + ", ".join(known))
+
+
+def _problems(error: ValidationError) -> Iterable[str]:
+    for problem in error.errors(include_url=False):
+        message = problem["msg"].removeprefix("Value error, ")
+        if not problem["loc"]:
+            yield message
+            continue
+        value = problem["input"]
+        hint = _SERVICE_LINK_HINT if str(value).startswith("tcp://") else ""
+        message = message[0].lower() + message[1:]
+        yield f"{variable(str(problem['loc'][0]))} is {value!r}: {message}{hint}"
+
+
+def settings_page() -> str:
+    """docs/settings.md, whole: `python -m service settings` prints it, a test compares it."""
+    rows = [
+        f"| `{variable(name)}` | {_allowed(name)} | {_default(name)} | {field.description} |"
+        for name, field in Settings.model_fields.items()
+    ]
+    return "\n".join(
+        [
+            "# Settings",
+            "",
+            "<!-- Generated: python -m service settings > docs/settings.md -->",
+            "",
+            "Every setting is an environment variable, read once at start. An unknown",
+            f"`{PREFIX}*` variable, or a value that is not allowed, stops the service with an",
+            "error that names it. An empty value counts as unset.",
+            "",
+            "| Variable | Values | Default | Meaning |",
+            "| --- | --- | --- | --- |",
+            *rows,
+            "",
+        ]
+    )
+
+
+def _allowed(name: str) -> str:
+    schema = Settings.model_json_schema()["properties"][name]
+    # An optional setting is `anyOf: [its type, null]`.
+    schema = schema.get("anyOf", [schema])[0] | {"enum": schema.get("enum")}
+    if schema["enum"]:
+        return ", ".join(f"`{value}`" for value in schema["enum"])
+    kind = {"string": "text", "integer": "integer", "number": "number"}[schema["type"]]
+    if schema.get("format") == "path":
+        kind = "path"
+    bounds = [
+        f"{sign} {schema[key]:g}"
+        for key, sign in (
+            ("minimum", "≥"),
+            ("exclusiveMinimum", ">"),
+            ("maximum", "≤"),
+        )
+        if key in schema
+    ]
+    return " ".join([kind, ", ".join(bounds)]).strip()
+
+
+def _default(name: str) -> str:
+    default = Settings.model_fields[name].default
+    return "unset" if default is None else f"`{default}`"

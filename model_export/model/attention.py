@@ -42,7 +42,10 @@ class Attention(nn.Module):
 
     def keys(self, memory: Tensor) -> Tensor:
         """What a query is compared with: [B, S, D] of the encoder outputs [B, S, D]."""
-        return memory if self.kind is AttentionKind.DOT else self.key(memory)
+        if self.kind is AttentionKind.DOT:
+            return memory
+        keys: Tensor = self.key(memory)
+        return keys
 
     def forward(
         self, query: Tensor, keys: Tensor, values: Tensor, bias: Tensor
@@ -70,4 +73,10 @@ class Attention(nn.Module):
 
     def split(self, tensor: Tensor) -> Tensor:
         """[B, X, D] -> [B, N, X, D/N]."""
-        return tensor.unflatten(2, (self.heads, -1)).transpose(1, 2)
+        return split_heads(tensor, self.heads)
+
+
+def split_heads(tensor: Tensor, heads: int) -> Tensor:
+    """[B, X, D] -> [B, N, X, D/N] with N = `heads`."""
+    sources, width, size = tensor.shape
+    return tensor.view(sources, width, heads, size // heads).transpose(1, 2)

@@ -153,6 +153,7 @@ class Decoder(nn.Module):
         source: Source,
         state: Tensor,
         references: Tensor,
+        *,
         embedding: nn.Embedding,
         output_bias: Tensor,
         ratio: float,
@@ -163,8 +164,12 @@ class Decoder(nn.Module):
         scheduled sampling; ratio 0 is free running). The choice is not differentiated.
 
         Args:
+            source: From `begin`.
+            state: From `begin`, [B, 1, D].
             references: Reference inputs, [B, T]; the first is the start mark and always kept.
-            embedding, output_bias: E and b of the output layer.
+            embedding: E.
+            output_bias: b of the output layer, [V].
+            ratio: Chance that an input is the reference.
         """
         features: list[Tensor] = []
         for time in range(references.shape[1]):

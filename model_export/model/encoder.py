@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from model_export.config import EncoderKind, ModelConfig
+from model_export.model.attention import split_heads
 from model_export.model.dropout import SequenceDropout
 
 
@@ -58,7 +59,7 @@ class GruEncoder(nn.Module):
 
     def forward(self, embedded: Tensor, lengths: Tensor) -> Encoded:
         width = embedded.shape[1]
-        hidden = embedded
+        hidden, last = embedded, embedded
         for index, layer in enumerate(self.layers):
             packed = pack_padded_sequence(
                 self.dropout(hidden) if index else hidden,
@@ -80,6 +81,7 @@ class ConvEncoder(nn.Module):
 
     def __init__(self, size: int, layers: int, kernel_size: int, dropout: float) -> None:
         super().__init__()
+        self.size = size
         self.convolutions = nn.ModuleList(
             nn.Conv1d(size, 2 * size, kernel_size, padding=kernel_size // 2) for _ in range(layers)
         )
@@ -102,9 +104,7 @@ class SelfAttentionEncoder(nn.Module):
 
     def __init__(self, size: int, layers: int, heads: int, dropout: float) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(
-            SelfAttentionLayer(size, heads, dropout) for _ in range(layers)
-        )
+        self.layers = nn.ModuleList(SelfAttentionLayer(size, heads, dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(size)
         self.dropout = SequenceDropout(dropout)
 
@@ -136,13 +136,12 @@ class SelfAttentionLayer(nn.Module):
     def forward(self, hidden: Tensor, bias: Tensor) -> Tensor:
         """[B, S, D] -> [B, S, D]; `bias` is -inf at padding, [B, 1, 1, S]."""
         projected = self.query_key_value(self.attention_norm(hidden))
-        query, key, value = (
-            part.unflatten(2, (self.heads, -1)).transpose(1, 2) for part in projected.chunk(3, 2)
-        )
+        query, key, value = (split_heads(part, self.heads) for part in projected.chunk(3, 2))
         attended = F.scaled_dot_product_attention(query, key, value, bias.to(query.dtype))
         hidden = hidden + self.dropout(self.output(attended.transpose(1, 2).flatten(2)))
         expanded = F.relu(self.expand(self.feed_forward_norm(hidden)))
-        return hidden + self.dropout(self.contract(self.dropout(expanded)))
+        contracted: Tensor = self.dropout(self.contract(self.dropout(expanded)))
+        return hidden + contracted
 
 
 def build_encoder(config: ModelConfig, dropout: float) -> nn.Module:

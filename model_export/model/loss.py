@@ -19,7 +19,7 @@ class SmoothedCrossEntropy(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(  # type: ignore[override]  # torch types it for any arguments
+    def forward(  # noqa: PLR0917  # autograd passes its arguments by position
         ctx: Any, features: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, smoothing: float
     ) -> Tensor:
         """Loss [] (float32) of features [N, D], weight [V, D], bias [V], targets [N]."""
@@ -58,5 +58,7 @@ def smoothed_cross_entropy(
     features: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, smoothing: float
 ) -> Tensor:
     """See `SmoothedCrossEntropy`; typed."""
-    loss: Tensor = SmoothedCrossEntropy.apply(features, weight, bias, targets, smoothing)
+    loss: Tensor = SmoothedCrossEntropy.apply(  # type: ignore[no-untyped-call]  # torch has no types for it
+        features, weight, bias, targets, smoothing
+    )
     return loss

@@ -79,7 +79,12 @@ class Seq2Seq(nn.Module):
             features = self.decoder.teach(begun, state, embedded)
         else:
             features = self.decoder.sample(
-                begun, state, inputs, self.embedding, self.output_bias, teacher_forcing
+                begun,
+                state,
+                inputs,
+                embedding=self.embedding,
+                output_bias=self.output_bias,
+                ratio=teacher_forcing,
             )
         real = targets != self.pad_id
         return smoothed_cross_entropy(

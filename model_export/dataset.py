@@ -1,0 +1,138 @@
+"""Token ids in memory, and the order in which training sees them.
+
+Batches are cut from sentences sorted by length within large random pools (bucketing), so
+that little is padding, and every epoch has its own order, a function of seed and epoch alone:
+that is what makes a resumed run see exactly what an uninterrupted one would.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from model_export.corpus import Split, read_split
+from service.domain import IntArray
+from service.text.tokenizer import Tokenizer
+
+# Sentences sorted together; large against a batch, small against a corpus.
+_POOL_SENTENCES = 40_000
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Padded ids of B pairs.
+
+    Attributes:
+        source: Source ids with the end mark, [B, S].
+        lengths: Tokens per source, [B].
+        inputs: Start mark, then the target, [B, T].
+        targets: The target, then the end mark, [B, T].
+        target_tokens: Real tokens in `targets`.
+    """
+
+    source: Tensor
+    lengths: Tensor
+    inputs: Tensor
+    targets: Tensor
+    target_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """An encoded corpus; ids without start and end marks."""
+
+    sources: list[IntArray]
+    targets: list[IntArray]
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+
+def load_pairs(run: Path, split: Split, tokenizer: Tokenizer, max_tokens: int) -> Pairs:
+    """Encode a prepared split, leaving out pairs with a side of `max_tokens` or more."""
+    pairs = Pairs([], [])
+    for source, target in read_split(run, split):
+        ids = [np.array(tokenizer.encode(side), dtype=np.int64) for side in (source, target)]
+        if max(len(side) for side in ids) < max_tokens:
+            pairs.sources.append(ids[0])
+            pairs.targets.append(ids[1])
+    return pairs
+
+
+def batch_plan(pairs: Pairs, batch_tokens: int, seed: int, epoch: int) -> list[IntArray]:
+    """Positions of one epoch's batches: every pair once, in random order.
+
+    A batch's size times its longest side, end mark included, is at most `batch_tokens`,
+    unless one pair alone is longer.
+    """
+    generator = np.random.default_rng((seed, epoch))
+    order = generator.permutation(len(pairs))
+    source_lengths = np.array([len(source) for source in pairs.sources]) + 1
+    target_lengths = np.array([len(target) for target in pairs.targets]) + 1
+    longer = np.maximum(source_lengths, target_lengths)
+    batches: list[IntArray] = []
+    for start in range(0, len(order), _POOL_SENTENCES):
+        pool = order[start : start + _POOL_SENTENCES]
+        pool = pool[np.lexsort((source_lengths[pool], target_lengths[pool], longer[pool]))]
+        first = 0
+        for end in range(1, len(pool) + 1):
+            # The pool is sorted, so the next pair is the longest of its batch.
+            if end == len(pool) or longer[pool[end]] * (end + 1 - first) > batch_tokens:
+                batches.append(pool[first:end])
+                first = end
+    return [batches[position] for position in generator.permutation(len(batches))]
+
+
+def collate(pairs: Pairs, positions: IntArray, tokenizer: Tokenizer) -> Batch:
+    """Pad the pairs at `positions` into one batch."""
+    end = [tokenizer.end_id]
+    start = [tokenizer.start_id]
+    targets = [pairs.targets[position] for position in positions]
+    sources = [np.concatenate([pairs.sources[position], end]) for position in positions]
+    return Batch(
+        source=_padded(sources, tokenizer.pad_id),
+        lengths=torch.tensor([len(source) for source in sources]),
+        inputs=_padded([np.concatenate([start, ids]) for ids in targets], tokenizer.pad_id),
+        targets=_padded([np.concatenate([ids, end]) for ids in targets], tokenizer.pad_id),
+        target_tokens=sum(len(ids) + 1 for ids in targets),
+    )
+
+
+def training_batches(
+    pairs: Pairs,
+    tokenizer: Tokenizer,
+    *,
+    batch_tokens: int,
+    seed: int,
+    first_step: int,
+    rank: int,
+    world_size: int,
+) -> Iterator[Batch]:
+    """Batches of one process without end, from update `first_step` on.
+
+    Each update takes `world_size` consecutive batches of the plan, one per process; what does
+    not fill an update at the end of an epoch is left out of it.
+    """
+    step = 0
+    epoch = 0
+    while True:
+        plan = batch_plan(pairs, batch_tokens, seed, epoch)
+        updates = len(plan) // world_size
+        if updates == 0:
+            raise ValueError(
+                f"an epoch has {len(plan)} batches; {world_size} processes need as many at least"
+            )
+        for update in range(max(first_step - step, 0), updates):
+            yield collate(pairs, plan[update * world_size + rank], tokenizer)
+        step += updates
+        epoch += 1
+
+
+def _padded(rows: Sequence[IntArray], pad_id: int) -> Tensor:
+    padded = torch.full((len(rows), max(len(row) for row in rows)), pad_id)
+    for index, row in enumerate(rows):
+        padded[index, : len(row)] = torch.from_numpy(row)
+    return padded

@@ -1,0 +1,47 @@
+"""The `encode` graph: token ids in, memory and first decoder state out."""
+
+import numpy as np
+import onnx
+
+from model_export.export.graph import Graph, WeightsFile
+from model_export.export.network import DecoderStep, Encoder, Source, source_mask
+from model_export.model.seq2seq import Seq2Seq
+from service.bundle.manifest import Precision
+
+
+def encode_graph(
+    network: Seq2Seq, step: DecoderStep, weights: WeightsFile, precision: Precision
+) -> tuple[onnx.ModelProto, float | None]:
+    """Build `encode` and say within which bound the memory stays.
+
+    Inputs are ids [B, S] and lengths [B], int64. Outputs, float32: `state.hidden` [B, D]; with
+    attention `memory.values` [B, S, D] and, unless they are the values, `memory.keys` [B, S, D],
+    both zero at padding; without attention `state.context` [B, D].
+    """
+    size = network.config.size
+    graph = Graph("encode", weights)
+    ids = graph.input("ids", np.int64, ["B", "S"])
+    lengths = graph.input("lengths", np.int64, ["B"])
+    source = Encoder(network.encoder)(graph, step.embedding.rows(graph, ids), lengths)
+    initial = step.initial(graph, source.summary, precision, source.bound)
+    graph.output("state.hidden", graph.op("Tanh", initial), np.float32, ["B", size])
+    if step.attention is None:
+        graph.output("state.context", source.summary, np.float32, ["B", size])
+    else:
+        graph.output("memory.values", source.memory, np.float32, ["B", "S", size])
+        keys = _keys(graph, step, source, lengths, precision)
+        if keys is not None:
+            graph.output("memory.keys", keys, np.float32, ["B", "S", size])
+    return graph.model(), source.bound
+
+
+def _keys(
+    graph: Graph, step: DecoderStep, source: Source, lengths: str, precision: Precision
+) -> str | None:
+    assert step.attention is not None
+    keys = step.attention.keys(graph, source, precision)
+    if keys is None:
+        return None
+    # A key's bias would stand at padding too; the contract wants zero there.
+    mask = graph.cast(source_mask(graph, source.memory, lengths), np.float32)
+    return graph.op("Mul", keys, graph.unsqueeze(mask, 2))

@@ -1,0 +1,81 @@
+"""The steps of a recipe, each from the run directory's files to its files.
+
+prepare   corpora            -> data/, vocabulary.spm
+train     data/              -> model.pt
+export    model.pt           -> bundle/ (not yet verified)
+verify    bundle/, model.pt  -> bundle/ (verified), or an error with the first difference
+evaluate  bundle/, data/     -> evaluation.json, and the scores in the bundle's manifest
+"""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from model_export.config import Recipe
+from model_export.corpus import Split, read_split
+from model_export.dataset import load_pairs
+from model_export.metrics import bleu, rouge
+from model_export.model.search import TorchDecoder
+from model_export.model.seq2seq import Seq2Seq
+from model_export.training import Process, join_processes, train
+from model_export.vocabulary import MODEL_NAME
+from service.decoding.batch import decode
+from service.domain import SearchOptions, Task
+from service.text.tokenizer import Tokenizer
+
+logger = logging.getLogger(__name__)
+
+
+def train_step(recipe: Recipe, run: Path) -> None:
+    """Train on the prepared data; resumes."""
+    tokenizer = Tokenizer.load(run / MODEL_NAME)
+    with join_processes() as process:
+        pairs = load_pairs(run, Split.TRAIN, tokenizer, recipe.limits.max_source_tokens)
+        if process.leads:
+            logger.info("training on %d pairs in %s", len(pairs), run)
+        progress = train(
+            recipe,
+            run,
+            pairs,
+            tokenizer,
+            process=process,
+            score_dev=_dev_scorer(recipe, run, tokenizer, process),
+        )
+        if process.leads:
+            logger.info(
+                "trained %d steps in %.0f s; best dev score %.2f",
+                progress.step,
+                progress.seconds,
+                progress.best_score,
+            )
+
+
+def _dev_scorer(
+    recipe: Recipe, run: Path, tokenizer: Tokenizer, process: Process
+) -> Callable[[Seq2Seq], float]:
+    """Greedy decoding of the first dev sentences: BLEU, or the mean of ROUGE-1, 2 and L."""
+    count = recipe.training.evaluate_sentences if process.leads else 0
+    dev = [pair for pair, _ in zip(read_split(run, Split.DEV), range(count), strict=False)]
+    sources = [[*tokenizer.encode(source), tokenizer.end_id] for source, _ in dev]
+    references = [target for _, target in dev]
+    longest = max((len(tokenizer.encode(target)) for target in references), default=0)
+    greedy = SearchOptions(
+        beam_size=1,
+        num_hypotheses=1,
+        length_penalty=recipe.search.length_penalty,
+        min_decoding_length=1,
+        max_decoding_length=longest + 10,
+    )
+
+    def score(network: Seq2Seq) -> float:
+        model = TorchDecoder(network, start_id=tokenizer.start_id, end_id=tokenizer.end_id)
+        outputs = [
+            tokenizer.decode(hypotheses[0].token_ids)
+            for hypotheses in decode(model, sources, greedy)
+        ]
+        if recipe.task is Task.TRANSLATION:
+            return bleu(outputs, references).value
+        scores = rouge(outputs, references)
+        return (scores.rouge1.value + scores.rouge2.value + scores.rouge_l.value) / 3
+
+    return score

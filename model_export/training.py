@@ -1,0 +1,317 @@
+"""The training loop: one process or many, resumable to the bit.
+
+The run directory holds `last.pt` (weights, optimiser, random state, progress), one
+`step-N.pt` per checkpoint kept for averaging, `model.pt` (their average, what is exported)
+and `tensorboard/`. A killed run starts again from `last.pt` and takes the same steps that it
+would have taken.
+"""
+
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
+
+from model_export import checkpoint
+from model_export.checkpoint import Progress
+from model_export.config import Recipe, TrainingConfig
+from model_export.dataset import Batch, Pairs, training_batches
+from model_export.errors import CheckpointError
+from model_export.model.seq2seq import Seq2Seq
+from service.text.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """This process among those that train together."""
+
+    rank: int
+    world_size: int
+    device: torch.device
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the process that writes, prints and looks at the dev set."""
+        return self.rank == 0
+
+
+@contextmanager
+def join_processes() -> Iterator[Process]:
+    """Join the processes that torchrun started (its environment says which), or be alone."""
+    local_rank = int(os.environ.get("LOCAL_RANK", "0"))
+    cuda = torch.cuda.is_available()
+    device = torch.device("cuda", local_rank) if cuda else torch.device("cpu")
+    if "WORLD_SIZE" not in os.environ:
+        yield Process(0, 1, device)
+        return
+    dist.init_process_group("nccl" if cuda else "gloo")
+    try:
+        yield Process(dist.get_rank(), dist.get_world_size(), device)
+    finally:
+        dist.destroy_process_group()
+
+
+def learning_rate(config: TrainingConfig, step: int) -> float:
+    """Rate of update `step`, from 0: a linear climb, then a cosine to a twentieth of the peak."""
+    if step < config.warmup_steps:
+        return config.learning_rate * (step + 1) / config.warmup_steps
+    span = max(config.max_steps - config.warmup_steps, 1)
+    progress = min((step - config.warmup_steps) / span, 1.0)
+    return config.learning_rate * (0.05 + 0.95 * (1 + math.cos(math.pi * progress)) / 2)
+
+
+def train(
+    recipe: Recipe,
+    run: Path,
+    pairs: Pairs,
+    tokenizer: Tokenizer,
+    *,
+    process: Process,
+    score_dev: Callable[[Seq2Seq], float],
+) -> Progress:
+    """Train until `max_steps` or until the dev score stops rising; write `run/model.pt`.
+
+    Args:
+        recipe: What to train.
+        run: Run directory; resumed from when it holds `last.pt`.
+        pairs: Encoded training pairs, the same in every process.
+        tokenizer: Gives the special ids.
+        process: From `join_processes`.
+        score_dev: Dev score of a network in evaluation mode; up is better. Asked in the
+            leading process only.
+
+    Raises:
+        CheckpointError: `run/last.pt` is damaged or belongs to another network.
+    """
+    trainer = _Trainer(recipe, run, pairs, tokenizer, process=process, score_dev=score_dev)
+    return trainer.run()
+
+
+class _Trainer:
+    """One training run; owns the network, the optimiser and the progress."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        run: Path,
+        pairs: Pairs,
+        tokenizer: Tokenizer,
+        *,
+        process: Process,
+        score_dev: Callable[[Seq2Seq], float],
+    ) -> None:
+        config = recipe.training
+        torch.manual_seed(config.seed)
+        self.config = config
+        self.directory = run
+        self.process = process
+        self.score_dev = score_dev
+        self.progress = Progress()
+        self.network = Seq2Seq(
+            recipe.model,
+            tokenizer.vocabulary_size,
+            pad_id=tokenizer.pad_id,
+            unk_id=tokenizer.unk_id,
+            dropout=config.dropout,
+            word_dropout=config.word_dropout,
+        ).to(process.device)
+        self.optimizer = torch.optim.AdamW(
+            self.network.parameters(), betas=(0.9, 0.98), weight_decay=config.weight_decay
+        )
+        # Processes draw their own dropout masks, from here on.
+        torch.manual_seed(config.seed + process.rank)
+        self._resume()
+        self.model: nn.Module = self.network
+        if process.world_size > 1:
+            self.model = DistributedDataParallel(self.network)
+        self.batches = training_batches(
+            pairs,
+            tokenizer,
+            batch_tokens=config.batch_tokens,
+            seed=config.seed,
+            first_step=self.progress.step,
+            rank=process.rank,
+            world_size=process.world_size,
+        )
+
+    def run(self) -> Progress:
+        """Update until done; see `train`."""
+        done = self.progress.looks_since_best >= self.config.patience
+        bar = tqdm(
+            total=self.config.max_steps,
+            initial=self.progress.step,
+            unit="step",
+            disable=not self.process.leads,
+            mininterval=5,
+        )
+        with bar, SummaryWriter(self.directory / "tensorboard") as curves:
+            window = _Window()
+            started = time.monotonic()
+            while not done and self.progress.step < self.config.max_steps:
+                batch = next(self.batches)
+                cost, norm = self._update(batch)
+                self.progress.step += 1
+                window.add(cost, batch.target_tokens)
+                bar.update()
+                bar.set_postfix_str(window.summary(), refresh=False)
+                last = self.progress.step == self.config.max_steps
+                if last or self.progress.step % self.config.evaluate_every == 0:
+                    self.progress.seconds += time.monotonic() - started
+                    score = self._look()
+                    if self.process.leads:
+                        step = self.progress.step
+                        curves.add_scalar("train/cost_per_token", window.cost_per_token, step)
+                        curves.add_scalar("train/tokens_per_second", window.tokens_per_second, step)
+                        curves.add_scalar("train/gradient_norm", norm, step)
+                        curves.add_scalar("train/learning_rate", self._rate(step), step)
+                        curves.add_scalar("dev/score", score, step)
+                        bar.write(f"step {step}: {window.summary()}, dev {score:.2f}")
+                    window = _Window()
+                    started = time.monotonic()
+                    done = self.progress.looks_since_best >= self.config.patience
+        if self.process.leads:
+            self._write_average()
+        return self.progress
+
+    def _rate(self, step: int) -> float:
+        return learning_rate(self.config, step)
+
+    def _update(self, batch: Batch) -> tuple[float, float]:
+        """One update; cost per target token of this process's batch, and the gradient's norm."""
+        self.model.train()
+        device = self.process.device
+        step = self.progress.step
+        with self._precision():
+            cost = self.model(
+                batch.source.to(device),
+                batch.lengths.to(device),
+                batch.inputs.to(device),
+                batch.targets.to(device),
+                label_smoothing=self.config.label_smoothing,
+                teacher_forcing=self.config.teacher_forcing.ratio(step),
+            )
+        cost = cost / batch.target_tokens
+        if not torch.isfinite(cost):
+            raise FloatingPointError(f"the training cost is {cost.item()} at step {step}")
+        self.optimizer.zero_grad()
+        cost.backward()
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip_norm)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._rate(step)
+        self.optimizer.step()
+        return cost.item(), norm.item()
+
+    def _precision(self) -> AbstractContextManager[object]:
+        return torch.autocast(
+            self.process.device.type,
+            dtype=torch.bfloat16,
+            enabled=self.config.precision == "bf16",
+        )
+
+    def _look(self) -> float:
+        """Score the dev set in the leading process, tell the others, and save."""
+        progress = self.progress
+        score = torch.zeros((), dtype=torch.float64)
+        if self.process.leads:
+            self.network.eval()
+            # Dev decoding must not move the random state that training continues from.
+            with torch.random.fork_rng(devices=[]):
+                score.fill_(self.score_dev(self.network))
+        if self.process.world_size > 1:
+            on_device = score.to(self.process.device)
+            dist.broadcast(on_device, src=0)
+            score = on_device.cpu()
+        if score.item() > progress.best_score:
+            progress.best_score = score.item()
+            progress.looks_since_best = 0
+        else:
+            progress.looks_since_best += 1
+        progress.kept[progress.step] = score.item()
+        ranked = sorted(progress.kept, key=lambda step: (progress.kept[step], step), reverse=True)
+        dropped = ranked[self.config.average_checkpoints :]
+        if self.process.leads and progress.step not in dropped:
+            checkpoint.save(self._kept_path(progress.step), {"network": self.network.state_dict()})
+        self._save()
+        for step in dropped:
+            del progress.kept[step]
+            if self.process.leads:
+                self._kept_path(step).unlink(missing_ok=True)
+        return score.item()
+
+    def _kept_path(self, step: int) -> Path:
+        return self.directory / f"step-{step}.pt"
+
+    def _save(self) -> None:
+        random_states = [torch.get_rng_state()] * self.process.world_size
+        if self.process.world_size > 1:
+            dist.all_gather_object(random_states, torch.get_rng_state())
+        if self.process.leads:
+            checkpoint.save(
+                self.directory / "last.pt",
+                {
+                    "network": self.network.state_dict(),
+                    "optimizer": self.optimizer.state_dict(),
+                    "random": random_states,
+                    "progress": asdict(self.progress),
+                },
+            )
+
+    def _resume(self) -> None:
+        path = self.directory / "last.pt"
+        if not path.exists():
+            return
+        content = checkpoint.load(path)
+        if len(content["random"]) != self.process.world_size:
+            raise CheckpointError(
+                f"{path} was written by {len(content['random'])} processes; "
+                f"this run has {self.process.world_size}"
+            )
+        try:
+            self.network.load_state_dict(content["network"])
+            self.optimizer.load_state_dict(content["optimizer"])
+        except (RuntimeError, ValueError, KeyError) as error:
+            raise CheckpointError(f"{path} belongs to another network: {error}") from error
+        self.progress = Progress(**content["progress"])
+        torch.set_rng_state(content["random"][self.process.rank])
+
+    def _write_average(self) -> None:
+        states = [
+            checkpoint.load(self._kept_path(step))["network"] for step in sorted(self.progress.kept)
+        ]
+        checkpoint.save(
+            self.directory / "model.pt",
+            {"network": checkpoint.average(states), "progress": asdict(self.progress)},
+        )
+
+
+class _Window:
+    """Cost and speed since the last look."""
+
+    def __init__(self) -> None:
+        self._started = time.monotonic()
+        self._cost = 0.0
+        self._tokens = 0
+
+    def add(self, cost_per_token: float, tokens: int) -> None:
+        self._cost += cost_per_token * tokens
+        self._tokens += tokens
+
+    @property
+    def cost_per_token(self) -> float:
+        return self._cost / max(self._tokens, 1)
+
+    @property
+    def tokens_per_second(self) -> float:
+        return self._tokens / max(time.monotonic() - self._started, 1e-9)
+
+    def summary(self) -> str:
+        return f"cost {self.cost_per_token:.3f}, {self.tokens_per_second:.0f} tokens/s"

@@ -1,0 +1,164 @@
+"""From a bundle's directory to a model that may be served.
+
+Nothing is served that was not checked: every file against its sha256, the tokenizer against
+the manifest, and the model against PyTorch's own answers. An int8 model that this processor
+computes differently gives way to the same model in float; anything else is refused.
+"""
+
+import logging
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from service.bundle.golden import GoldenCase, check_golden, read_golden
+from service.bundle.manifest import MANIFEST_NAME, Manifest, Precision, sha256
+from service.decoding.runtime import Device, OnnxModel, SpecialIds, cuda_is_available
+from service.errors import BundleDamaged, BundleUnverified, GoldenMismatch, SettingsError
+from service.text.tokenizer import Tokenizer
+
+logger = logging.getLogger(__name__)
+
+
+class Provider(StrEnum):
+    """Where models are asked to run."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+    REQUIRE_CUDA = "require-cuda"
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A loaded, checked bundle.
+
+    Attributes:
+        directory: Where it was loaded from.
+        manifest: What it says of itself.
+        tokenizer: Text to ids and back, for both sides.
+        model: The decoder contract on ONNX Runtime.
+        precision: Which graphs are in use.
+    """
+
+    directory: Path
+    manifest: Manifest
+    tokenizer: Tokenizer
+    model: OnnxModel
+    precision: Precision
+
+    @property
+    def device(self) -> Device:
+        """Where the sessions really run."""
+        return self.model.device
+
+
+def find_bundles(models_dir: Path) -> list[Path]:
+    """Directories in `models_dir` that hold a manifest, by name.
+
+    Raises:
+        SettingsError: `models_dir` is no directory.
+    """
+    if not models_dir.is_dir():
+        raise SettingsError(f"the models directory {models_dir} does not exist")
+    return sorted(path.parent for path in models_dir.glob(f"*/{MANIFEST_NAME}"))
+
+
+def load_bundle(directory: Path, provider: Provider, threads: int) -> Bundle:
+    """Load and check one bundle.
+
+    Args:
+        directory: The bundle.
+        provider: `cuda` falls back to the CPU with a warning, `auto` likewise, `require-cuda`
+            refuses to.
+        threads: CPU threads of one call; see `OnnxModel`.
+
+    Raises:
+        BundleDamaged: A file is missing, changed or unreadable.
+        BundleUnverified: `model_export verify` has not passed.
+        GoldenMismatch: The model does not answer as PyTorch did, in float either.
+        SettingsError: `require-cuda`, and CUDA cannot be had.
+    """
+    manifest = Manifest.read(directory)
+    if manifest.verification is None:
+        raise BundleUnverified(
+            f"{manifest.name} was exported but never verified; run 'model_export verify'"
+        )
+    _check_files(directory, manifest)
+    tokenizer = Tokenizer.load(directory / manifest.vocabulary)
+    if tokenizer.vocabulary_size != manifest.vocabulary_size:
+        raise BundleDamaged(
+            f"{manifest.vocabulary} has {tokenizer.vocabulary_size} pieces; "
+            f"the manifest says {manifest.vocabulary_size}"
+        )
+    cases = read_golden(directory / manifest.golden)
+    for device, precision in _attempts(manifest, _device(provider)):
+        model = load_model(directory, manifest, precision, device, threads)
+        if provider is Provider.REQUIRE_CUDA and model.device is not Device.CUDA:
+            break
+        if _answers_as_pytorch(model, manifest, precision, cases):
+            return Bundle(directory, manifest, tokenizer, model, precision)
+    if provider is Provider.REQUIRE_CUDA:
+        raise SettingsError(
+            f"provider is require-cuda, and {manifest.name} cannot run on CUDA here; "
+            "use 'auto' or 'cpu', or install the gpu extra and its libraries"
+        )
+    raise GoldenMismatch(f"{manifest.name} does not answer its golden cases at any precision")
+
+
+def load_model(
+    directory: Path, manifest: Manifest, precision: Precision, device: Device, threads: int
+) -> OnnxModel:
+    """The graphs of one precision, unchecked; for `load_bundle` and for verification."""
+    graphs = manifest.graphs[precision]
+    return OnnxModel(
+        directory / graphs.encode,
+        directory / graphs.advance,
+        SpecialIds(**manifest.special_ids.model_dump()),
+        device,
+        threads,
+    )
+
+
+def _device(provider: Provider) -> Device:
+    if provider is Provider.CPU:
+        return Device.CPU
+    if cuda_is_available():
+        return Device.CUDA
+    if provider is Provider.REQUIRE_CUDA:
+        raise SettingsError(
+            "provider is require-cuda, and the installed ONNX Runtime has no CUDA; "
+            "install the gpu extra"
+        )
+    level = logging.WARNING if provider is Provider.CUDA else logging.INFO
+    logger.log(level, "ONNX Runtime has no CUDA here; models run on the CPU")
+    return Device.CPU
+
+
+def _attempts(manifest: Manifest, device: Device) -> list[tuple[Device, Precision]]:
+    """What to try, best first. Integers are for the CPU: CUDA multiplies floats faster."""
+    attempts = [(Device.CUDA, Precision.FLOAT)] if device is Device.CUDA else []
+    attempts += [(Device.CPU, Precision.INT8), (Device.CPU, Precision.FLOAT)]
+    return [(where, how) for where, how in attempts if how in manifest.graphs]
+
+
+def _answers_as_pytorch(
+    model: OnnxModel, manifest: Manifest, precision: Precision, cases: list[GoldenCase]
+) -> bool:
+    try:
+        check_golden(model, cases)
+    except GoldenMismatch as error:
+        logger.error(
+            "%s, %s on %s, is not served: %s", manifest.name, precision, model.device, error
+        )
+        return False
+    return True
+
+
+def _check_files(directory: Path, manifest: Manifest) -> None:
+    for name, expected in manifest.files.items():
+        path = directory / name
+        if not path.is_file():
+            raise BundleDamaged(f"{path} is missing")
+        actual = sha256(path)
+        if actual != expected:
+            raise BundleDamaged(f"{path} has sha256 {actual}; the manifest says {expected}")

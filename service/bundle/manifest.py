@@ -1,0 +1,204 @@
+"""What a bundle says of itself: manifest.json.
+
+A bundle is a directory. The manifest names every other file in it with its sha256, so the
+digest of that list names the bundle's whole content.
+"""
+
+import hashlib
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from service.domain import SearchOptions, Task
+from service.errors import BundleDamaged
+
+MANIFEST_NAME = "manifest.json"
+SCHEMA_VERSION = 1
+
+
+class Precision(StrEnum):
+    """How a pair of graphs multiplies."""
+
+    INT8 = "int8"
+    FLOAT = "float"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class SpecialIds(_Section):
+    """Token ids with a meaning of their own."""
+
+    pad_id: int
+    unk_id: int
+    start_id: int
+    end_id: int
+
+
+class Tensor(_Section):
+    """One input or output of a graph."""
+
+    dtype: str
+    """NumPy's name of the element type."""
+    shape: tuple[int | str, ...] | None
+    """Axis sizes, symbols where they vary; null when the graph does not say."""
+
+
+class Signature(_Section):
+    """What a graph takes and gives, by name."""
+
+    inputs: dict[str, Tensor]
+    outputs: dict[str, Tensor]
+
+
+class Graphs(_Section):
+    """The two files of one precision."""
+
+    encode: str
+    advance: str
+
+
+class Limits(_Section):
+    """What the model was made for; more is refused."""
+
+    max_source_tokens: Annotated[int, Field(ge=2)]
+    """The end mark included."""
+    max_target_tokens: Annotated[int, Field(ge=1)]
+    """The end mark not included."""
+    max_beam_size: Annotated[int, Field(ge=1)]
+
+
+class Corpus(_Section):
+    """Text that the model learned from or was judged on."""
+
+    name: str
+    split: Literal["train", "dev", "test"]
+    pairs: int
+    licence: str
+    origin: str
+    sha256: dict[str, str]
+    """Digest of each input file, by its path in the recipe."""
+
+
+class Score(_Section):
+    """A figure measured on what is served."""
+
+    corpus: str
+    metric: str
+    value: float
+    better: str
+    signature: str
+    sentences: int
+    precision: Precision
+    beam_size: int
+
+
+class Verification(_Section):
+    """That ONNX Runtime gave what PyTorch gave, and how nearly."""
+
+    torch: str
+    onnxruntime: str
+    sources: int
+    """Sources searched by both."""
+    float_logit_difference: float
+    """Largest difference of a log-probability between PyTorch and the float graphs."""
+    float_equal_hypotheses: float
+    """Share of hypotheses that were the same tokens, float graphs; 0 to 1."""
+    int8_equal_hypotheses: float
+    """The same of the int8 graphs, whose activations are rounded too."""
+
+
+class Manifest(_Section):
+    """manifest.json."""
+
+    schema_version: Literal[1]
+    name: str
+    version: str
+    task: Task
+    source_language: str
+    target_language: str | None
+    """None for summarization."""
+    description: str
+    limitations: str
+    licence: str
+    attribution: tuple[str, ...]
+    data: tuple[Corpus, ...]
+    recipe: dict[str, Any]
+    """The recipe that made the model, whole."""
+    vocabulary: str
+    """File name of the SentencePiece model of both sides."""
+    vocabulary_size: int
+    special_ids: SpecialIds
+    graphs: dict[Precision, Graphs]
+    signature: dict[str, Signature]
+    """Of `encode` and `advance`; the same for every precision."""
+    steps: int
+    """Most decoder steps of one `advance`."""
+    limits: Limits
+    search: SearchOptions
+    """The defaults the model is served with."""
+    golden: str
+    """File name of the golden cases."""
+    files: dict[str, str]
+    """sha256 of every file but this one."""
+    verification: Verification | None
+    """None until `verify` has passed; such a bundle is not served."""
+    scores: tuple[Score, ...] = ()
+
+    @model_validator(mode="after")
+    def _files_are_listed(self) -> "Manifest":
+        named = {self.vocabulary, self.golden}
+        for graphs in self.graphs.values():
+            named |= {graphs.encode, graphs.advance}
+        if missing := named - self.files.keys():
+            raise ValueError(f"files without a sha256: {sorted(missing)}")
+        if outside := [name for name in self.files if Path(name).name != name]:
+            raise ValueError(f"files outside the bundle: {outside}")
+        return self
+
+    @property
+    def digest(self) -> str:
+        """sha256 over the names and digests of all files: the identity of the model."""
+        listing = json.dumps(sorted(self.files.items()), separators=(",", ":"))
+        return hashlib.sha256(listing.encode()).hexdigest()
+
+    @classmethod
+    def read(cls, directory: Path) -> "Manifest":
+        """Read a bundle's manifest.
+
+        Raises:
+            BundleDamaged: It is missing, not JSON, or not a manifest of this schema version.
+        """
+        path = directory / MANIFEST_NAME
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise BundleDamaged(f"{path} cannot be read: {error}") from error
+        version = content.get("schema_version") if isinstance(content, dict) else None
+        if version != SCHEMA_VERSION:
+            raise BundleDamaged(
+                f"{path} has schema version {version!r}; this service reads {SCHEMA_VERSION}"
+            )
+        try:
+            return cls.model_validate(content)
+        except ValidationError as error:
+            problems = "; ".join(
+                f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()
+            )
+            raise BundleDamaged(f"{path} is not a manifest: {problems}") from error
+
+    def write(self, directory: Path) -> None:
+        """Write manifest.json, for people to read too."""
+        content = self.model_dump(mode="json")
+        text = json.dumps(content, indent=2, ensure_ascii=False)
+        (directory / MANIFEST_NAME).write_text(text + "\n", encoding="utf-8")
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal digest of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

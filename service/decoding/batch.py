@@ -1,0 +1,56 @@
+"""Decode many sources through the contract, in batches, without the serving queue."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from service.decoding.backtrace import Trace, backtrace, trace_of
+from service.decoding.contract import DecoderModel, take
+from service.domain import DecodedHypothesis, SearchOptions
+
+
+def decode(
+    model: DecoderModel,
+    sources: Sequence[Sequence[int]],
+    options: SearchOptions,
+    batch_sources: int = 64,
+) -> list[list[DecodedHypothesis]]:
+    """Best hypotheses of each source, in the sources' order.
+
+    Sources of like length share a batch, and a source leaves it when it is finished.
+
+    Args:
+        model: Any implementation of the contract.
+        sources: Token ids with the end mark.
+        options: The same search for all.
+        batch_sources: Sources decoded together.
+    """
+    order = np.argsort([len(source) for source in sources], kind="stable")
+    found: list[list[DecodedHypothesis]] = [[] for _ in sources]
+    for start in range(0, len(order), batch_sources):
+        waiting = order[start : start + batch_sources]
+        traces: dict[int, list[Trace]] = {int(position): [] for position in waiting}
+        state = model.encode(
+            [sources[position] for position in waiting],
+            [options] * len(waiting),
+            options.beam_size,
+        )
+        while len(waiting):
+            state, chunk = model.advance(state)
+            for row, position in enumerate(waiting):
+                length = len(sources[position])
+                traces[position].append(trace_of(chunk, row, options.beam_size, length))
+                if state.finished[row]:
+                    found[position] = backtrace(
+                        traces.pop(position),
+                        state.ended[row],
+                        length_penalty=options.length_penalty,
+                        num_hypotheses=options.num_hypotheses,
+                        pad_id=model.pad_id,
+                        end_id=model.end_id,
+                    )
+            live = np.flatnonzero(~state.finished)
+            waiting = waiting[live]
+            if len(live):
+                state = take(state, live)
+    return found

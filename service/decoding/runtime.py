@@ -1,0 +1,185 @@
+"""The decoder contract on ONNX Runtime; the only module that knows it.
+
+ONNX Runtime gives up an execution provider without an error when its libraries are missing,
+so the provider is always read from the session that was made, never from what was asked for.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import onnxruntime
+
+from service.decoding.contract import BatchState, Chunk, first_state, pad_sources
+from service.domain import SearchOptions
+from service.errors import BundleDamaged, SettingsError
+
+
+class Device(StrEnum):
+    """Where a session runs."""
+
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+_PROVIDERS = {Device.CPU: "CPUExecutionProvider", Device.CUDA: "CUDAExecutionProvider"}
+
+
+class _Session(Protocol):
+    """The part of onnxruntime.InferenceSession that is used; the package has no types."""
+
+    def run(self, outputs: list[str] | None, feeds: dict[str, Any]) -> list[Any]: ...
+
+    def get_inputs(self) -> list[Any]: ...
+
+    def get_outputs(self) -> list[Any]: ...
+
+    def get_providers(self) -> list[str]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SpecialIds:
+    """Token ids with a meaning of their own."""
+
+    pad_id: int
+    unk_id: int
+    start_id: int
+    end_id: int
+
+
+def cuda_is_available() -> bool:
+    """Whether the installed ONNX Runtime was built with CUDA and loads its libraries."""
+    if _PROVIDERS[Device.CUDA] not in onnxruntime.get_available_providers():
+        return False
+    onnxruntime.preload_dlls()
+    return True
+
+
+class OnnxModel:
+    """A bundle's two graphs. Both calls may be made from several threads at once.
+
+    Attributes:
+        device: Where the sessions really run.
+    """
+
+    def __init__(
+        self, encode: Path, advance: Path, ids: SpecialIds, device: Device, threads: int
+    ) -> None:
+        """Load both graphs.
+
+        Args:
+            encode: Path of the `encode` graph; weights lie beside it.
+            advance: Path of the `advance` graph.
+            ids: The vocabulary's special ids.
+            device: Where to run; see `self.device` for what came of it.
+            threads: Threads of one call on the CPU. Calls from several threads run side by
+                side, so more than 1 is for lone requests on an idle machine.
+
+        Raises:
+            BundleDamaged: A graph cannot be loaded.
+        """
+        self.ids = ids
+        self._encode = _session(encode, device, threads)
+        self._advance = _session(advance, device, threads)
+        self.device = (
+            Device.CUDA
+            if all(
+                _PROVIDERS[Device.CUDA] in session.get_providers()
+                for session in (self._encode, self._advance)
+            )
+            else Device.CPU
+        )
+        self._encode_outputs = [output.name for output in self._encode.get_outputs()]
+        self._advance_inputs = [value.name for value in self._advance.get_inputs()]
+        self._advance_outputs = [output.name for output in self._advance.get_outputs()]
+
+    @property
+    def pad_id(self) -> int:
+        """See `DecoderModel`."""
+        return self.ids.pad_id
+
+    @property
+    def start_id(self) -> int:
+        """See `DecoderModel`."""
+        return self.ids.start_id
+
+    @property
+    def end_id(self) -> int:
+        """See `DecoderModel`."""
+        return self.ids.end_id
+
+    def encode(
+        self, sources: Sequence[Sequence[int]], options: Sequence[SearchOptions], slots: int
+    ) -> BatchState:
+        """See `DecoderModel.encode`."""
+        ids, lengths = pad_sources(sources, self.pad_id)
+        results = self._encode.run(self._encode_outputs, {"ids": ids, "lengths": lengths})
+        values = dict(zip(self._encode_outputs, results, strict=True))
+        return first_state(
+            memory=_named(values, "memory."),
+            source_lengths=lengths,
+            decoder=_named(values, "state."),
+            options=options,
+            slots=slots,
+            start_id=self.start_id,
+        )
+
+    def advance(self, state: BatchState) -> tuple[BatchState, Chunk]:
+        """See `DecoderModel.advance`."""
+        feeds = {name: _field(state, name) for name in self._advance_inputs}
+        results = self._advance.run(self._advance_outputs, feeds)
+        values = dict(zip(self._advance_outputs, results, strict=True))
+        after = _named(values, "next.")
+        decoder = {**state.decoder, **_named(after, "state.")}
+        plain = {name: array for name, array in after.items() if not name.startswith("state.")}
+        chunk = _named(values, "step.")
+        return replace(state, decoder=decoder, **plain), Chunk(
+            tokens=chunk["tokens"],
+            parents=chunk["parents"],
+            log_probs=chunk["log_probs"],
+            attention=chunk.get("attention"),
+        )
+
+
+def _session(path: Path, device: Device, threads: int) -> _Session:
+    if device is Device.CUDA and not cuda_is_available():
+        raise SettingsError("CUDA was asked for and this ONNX Runtime has none")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Two pools that spin while they wait ruin each other on a small machine.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Batches change shape from call to call; a plan of the memory would not fit the next one.
+    options.enable_mem_pattern = False
+    providers = [_PROVIDERS[device]]
+    if device is not Device.CPU:
+        providers.append(_PROVIDERS[Device.CPU])
+    try:
+        session: _Session = onnxruntime.InferenceSession(str(path), options, providers=providers)
+    except Exception as error:  # onnxruntime's own exceptions have no common root
+        raise BundleDamaged(f"{path.name} cannot be loaded: {error}") from error
+    return session
+
+
+def _named(values: dict[str, Any], prefix: str) -> dict[str, Any]:
+    """The values whose names begin with `prefix`, without it."""
+    return {
+        name.removeprefix(prefix): value
+        for name, value in values.items()
+        if name.startswith(prefix)
+    }
+
+
+def _field(state: BatchState, name: str) -> np.ndarray[Any, Any]:
+    """The array of a state that an input is called after: `memory.x`, `state.x` or a field."""
+    group, _, key = name.rpartition(".")
+    if group == "memory":
+        array: np.ndarray[Any, Any] = state.memory[key]
+    elif group == "state":
+        array = state.decoder[key]
+    else:
+        array = getattr(state, name)
+    return array

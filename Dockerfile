@@ -38,8 +38,10 @@ LABEL org.opencontainers.image.title="seq2serve" \
       org.opencontainers.image.licenses="Apache-2.0"
 RUN useradd --no-log-init --system --no-create-home --uid 10001 --user-group \
         --shell /usr/sbin/nologin seq2serve
-# Nothing is written at run time, so the root file system can be mounted read-only.
+# Nothing is written at run time, so the root file system can be mounted read-only. ONNX Runtime
+# reports its use to its vendor unless told not to.
 ENV PATH=/opt/venv/bin:$PATH \
+    ORT_DISABLE_TELEMETRY=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     SEQ2SERVE_HOST=0.0.0.0 \

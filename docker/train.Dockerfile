@@ -27,7 +27,9 @@ LABEL org.opencontainers.image.title="seq2serve-train" \
       org.opencontainers.image.licenses="Apache-2.0"
 RUN useradd --no-log-init --system --no-create-home --uid 10001 --user-group \
         --shell /usr/sbin/nologin seq2serve
+# ONNX Runtime reports its use to its vendor unless told not to.
 ENV PATH=/opt/venv/bin:$PATH \
+    ORT_DISABLE_TELEMETRY=1 \
     PYTHONPATH=/app \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \

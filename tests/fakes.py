@@ -7,8 +7,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from service.decoding.contract import BatchState, Chunk, padded_width
-from service.domain import FloatArray, IntArray, SearchOptions
+from service.decoding.contract import BatchState, Chunk, first_state, pad_sources, padded_width
+from service.domain import FloatArray, SearchOptions
 from tests.reference_search import Hypothesis, Rules, beam_step, is_finished
 
 PAD, UNKNOWN, START, END = 0, 1, 2, 3
@@ -77,29 +77,15 @@ class TableModel:
     def encode(
         self, sources: Sequence[Sequence[int]], options: Sequence[SearchOptions], slots: int
     ) -> BatchState:
-        B, K = len(sources), slots
-        assert len(options) == B
-        assert max(option.beam_size for option in options) <= K
-        lengths = np.array([len(source) for source in sources], dtype=np.int64)
-        memory = np.zeros((B, padded_width(lengths), 1), dtype=np.float32)
-        for b, source in enumerate(sources):
-            memory[b, : len(source), 0] = source
-        log_probs = np.full((B, K), -np.inf, dtype=np.float32)
-        log_probs[:, 0] = 0
-        return BatchState(
-            memory={"source": memory},
+        assert max(option.beam_size for option in options) <= slots
+        ids, lengths = pad_sources(sources, pad_id=PAD)
+        return first_state(
+            memory={"source": ids[:, :, np.newaxis].astype(np.float32)},
             source_lengths=lengths,
-            decoder={"prefix": np.zeros((B, K, _LONGEST_PREFIX), dtype=np.float32)},
-            last_ids=np.full((B, K), START, dtype=np.int64),
-            log_probs=log_probs,
-            lengths=np.zeros((B, K), dtype=np.int64),
-            ended=np.zeros((B, K), dtype=np.bool_),
-            finished=np.zeros(B, dtype=np.bool_),
-            beam_size=_column(options, "beam_size"),
-            min_length=_column(options, "min_decoding_length") + 1,
-            max_length=_column(options, "max_decoding_length") + 1,
-            length_penalty=np.array([o.length_penalty for o in options], dtype=np.float32),
-            num_hypotheses=_column(options, "num_hypotheses"),
+            decoder={"prefix": np.zeros((len(sources), _LONGEST_PREFIX), dtype=np.float32)},
+            options=options,
+            slots=slots,
+            start_id=START,
         )
 
     def advance(self, state: BatchState) -> tuple[BatchState, Chunk]:
@@ -169,10 +155,6 @@ def _noise(
     use: str, seed: int, source: tuple[int, ...], prefix: tuple[int, ...]
 ) -> np.random.Generator:
     return np.random.default_rng(zlib.crc32(repr((use, seed, source, prefix)).encode()))
-
-
-def _column(options: Sequence[SearchOptions], name: str) -> IntArray:
-    return np.array([getattr(option, name) for option in options], dtype=np.int64)
 
 
 def _copied(state: BatchState) -> BatchState:

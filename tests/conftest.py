@@ -1,4 +1,4 @@
-"""What several test areas share: a tiny SentencePiece model, trained on the spot."""
+"""What several test areas share: a tiny SentencePiece model, and no clock in Hypothesis."""
 
 import io
 import random
@@ -6,9 +6,14 @@ from pathlib import Path
 
 import pytest
 import sentencepiece
+from hypothesis import settings
 
 from service.text.normalise import normalise
 from service.text.tokenizer import Tokenizer
+
+# A busy machine is no failure: Hypothesis measures the time of every example otherwise.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 _SUBJECTS = ("Tom", "Mary", "the dog", "der Hund", "the teacher", "der Lehrer", "she", "er", "wir")
 _VERBS = ("sees", "likes", "mag", "sieht", "is looking for", "sucht", "bought", "kaufte", "fand")

@@ -6,6 +6,7 @@ the model gets everything, in the largest pieces that still make sense.
 
 import re
 import unicodedata
+from bisect import bisect_right
 
 from service.errors import TooLarge
 from service.text.segment import Segment
@@ -13,14 +14,11 @@ from service.text.tokenizer import Tokenizer
 
 # Where a clause may end: punctuation before white space, white space before a dash or an
 # opening bracket, and full-width punctuation, which has no space behind it.
-_CLAUSE_END = re.compile(r"[,;:.!?…)\]»”’]+(?=\s)|(?=\s[–—(\[«„“])|[，、；：。！？]")
+_CLAUSE_END = re.compile(r"[,;:.!?…)\]»”’]+(?=\s)|(?<=\S)(?=\s+[–—(\[«„“])|[，、；：。！？]")
 _WORD_END = re.compile(r"(?<=\S)(?=\s)")
 
 # A clause end is worth a shorter part only if the part does not become tiny.
 _LEAST_CLAUSE_SHARE = 1 / 3
-
-# Characters per token to look at first; a text of longer tokens is looked at again.
-_CHARACTERS_PER_TOKEN = 8
 
 
 def split_to_fit(text: str, max_tokens: int, tokenizer: Tokenizer) -> list[Segment]:
@@ -59,42 +57,58 @@ def leading_words(text: str, max_tokens: int, tokenizer: Tokenizer) -> str:
     return text[: _fitting(text, max_tokens, tokenizer, clauses=False)]
 
 
+def fits(text: str, max_tokens: int, tokenizer: Tokenizer) -> bool:
+    """Whether `text` has at most `max_tokens` tokens."""
+    return _end_beyond(text, max_tokens, tokenizer) is None
+
+
 def _fitting(text: str, max_tokens: int, tokenizer: Tokenizer, *, clauses: bool) -> int:
     """Length of the beginning of `text` to take as one part."""
-    room = _room(text, max_tokens, tokenizer)
-    if room == len(text):
-        return room
-    # One character beyond the room is searched, so that the white space behind it is seen.
-    words, clause_ends = (
-        [match.end() for match in pattern.finditer(text, 0, room + 1) if 0 < match.end() <= room]
-        for pattern in (_WORD_END, _CLAUSE_END)
-    )
-    least = room * _LEAST_CLAUSE_SHARE if clauses else room + 1
-    preferred = [end for end in clause_ends if end >= least]
-    for end in (*reversed(preferred), *reversed(words)):
-        if len(tokenizer.encode(text[:end])) <= max_tokens:
-            return end
-    return _anywhere(text, room, max_tokens, tokenizer)
+    beyond = _end_beyond(text, max_tokens, tokenizer)
+    if beyond is None:
+        return len(text)
+
+    def tokens(end: int) -> int:
+        return len(tokenizer.encode(text[:end]))
+
+    words = [match.end() for match in _WORD_END.finditer(text, 0, beyond)]
+    words_fitting = bisect_right(words, max_tokens, key=tokens)
+    # Part of a word may have more tokens than the word, so this one finds a place that fits,
+    # not always the last.
+    anywhere = bisect_right(range(1, beyond), max_tokens, key=tokens)
+    room = max(anywhere, words[words_fitting - 1] if words_fitting else 0)
+    if room == 0:
+        raise TooLarge(f"a single character has more tokens than the limit of {max_tokens}")
+    if clauses:
+        least = room * _LEAST_CLAUSE_SHARE
+        ends = [match.end() for match in _CLAUSE_END.finditer(text, 0, beyond)]
+        for end in reversed(ends):
+            if least <= end <= room and tokens(end) <= max_tokens:
+                return end
+    return words[words_fitting - 1] if words_fitting else _before_accents(text, anywhere)
 
 
-def _room(text: str, max_tokens: int, tokenizer: Tokenizer) -> int:
-    """About how many characters of `text` make `max_tokens` tokens; all if the text fits."""
-    width = max_tokens * _CHARACTERS_PER_TOKEN
+def _end_beyond(text: str, max_tokens: int, tokenizer: Tokenizer) -> int | None:
+    """Where a beginning of `text` that is too long ends; None if all of it fits.
+
+    Only as much is encoded as is needed to know, so that a long text costs no more than its
+    length, however many parts it is cut into. The end is that of a word, if words have ends:
+    part of a word may have more tokens than the word.
+    """
+    width = max_tokens
     while True:
-        _, spans = tokenizer.encode_with_offsets(text[:width])
-        if len(spans) > max_tokens:
-            return spans[max_tokens - 1][1]
-        if width >= len(text):
-            return len(text)
+        word_end = _WORD_END.search(text, width, 2 * width)
+        end = word_end.end() if word_end else len(text) if len(text) <= 2 * width else width
+        if len(tokenizer.encode(text[:end])) > max_tokens:
+            return end
+        if end == len(text):
+            return None
         width *= 2
 
 
-def _anywhere(text: str, room: int, max_tokens: int, tokenizer: Tokenizer) -> int:
-    """A cut inside a word, if possible not between a letter and its accents."""
-    for end in range(room, 0, -1):
-        if len(tokenizer.encode(text[:end])) <= max_tokens:
-            whole = end
-            while whole > 0 and unicodedata.category(text[whole])[0] == "M":
-                whole -= 1
-            return whole or end
-    raise TooLarge(f"a single character has more tokens than the limit of {max_tokens}")
+def _before_accents(text: str, end: int) -> int:
+    """The nearest cut up to `end` that does not part a letter from its accents, if any."""
+    whole = end
+    while whole > 0 and unicodedata.category(text[whole])[0] == "M":
+        whole -= 1
+    return len(text[: whole or end].rstrip())

@@ -97,7 +97,7 @@ def _composed_with_offsets(text: str, spans: list[Span]) -> tuple[str, list[Span
     composed_spans: list[Span] = []
     first = 0
     for end in range(1, len(text) + 1):
-        if end < len(text) and not _is_boundary(text[first:end], text[end]):
+        if end < len(text) and not _is_boundary(text, first, end):
             continue
         cluster = text[first:end]
         normal = unicodedata.normalize("NFC", cluster)
@@ -110,10 +110,11 @@ def _composed_with_offsets(text: str, spans: list[Span]) -> tuple[str, list[Span
     return "".join(composed), composed_spans
 
 
-def _is_boundary(cluster: str, character: str) -> bool:
-    """Whether NFC keeps `character`, and all that follows it, apart from `cluster`."""
-    first = unicodedata.normalize("NFD", character)[0]
-    if unicodedata.combining(first):
+def _is_boundary(text: str, first: int, end: int) -> bool:
+    """Whether NFC keeps ``text[end]``, and all that follows, apart from ``text[first:end]``."""
+    character = text[end]
+    if unicodedata.combining(unicodedata.normalize("NFD", character)[0]):
         return False
+    cluster = text[first:end]
     apart = unicodedata.normalize("NFC", cluster) + unicodedata.normalize("NFC", character)
     return unicodedata.normalize("NFC", cluster + character) == apart

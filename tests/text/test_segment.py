@@ -1,0 +1,98 @@
+"""Laws of segmentation: nothing is lost, line breaks end sentences, lists keep their marks."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.text.segment import Segmented, split
+
+LANGUAGES = st.sampled_from(["en", "de", "fr", "ja", "tlh", ""])
+DELICATE = (
+    *("Dr. Who left.", "z.B. so", "M. Dupont", '"Stop."', "1. ", "(2) ", "- ", "> ", "## ", "A."),
+    *("\r\n", "\n\n", "\r", "\t", "  ", "\xa0", "\u202f", "\u2028", "\u3000", "\x0b", "\ud800"),
+    *("«Oui.»", "… ", "? ", "。", "B\xa0.", "[1]. ", "U.S."),
+)
+ANY_TEXT = st.lists(
+    st.one_of(
+        st.sampled_from(DELICATE),
+        st.text(max_size=8),
+        st.text(st.characters(categories=["Cs", "Zs", "Po"]), max_size=3),
+    ),
+    max_size=12,
+).map("".join)
+
+
+def joined(segmented: Segmented) -> str:
+    return "".join(each.before + each.text for each in segmented.segments) + segmented.trailing
+
+
+def sentences(text: str, language: str = "en") -> list[str]:
+    return [segment.text for segment in split(text, language).segments]
+
+
+@given(ANY_TEXT, LANGUAGES)
+def test_is_lossless(text: str, language: str) -> None:
+    assert joined(split(text, language)) == text
+
+
+@given(ANY_TEXT, LANGUAGES)
+def test_segments_stand_where_they_say(text: str, language: str) -> None:
+    for segment in split(text, language).segments:
+        assert text[segment.start : segment.end] == segment.text
+
+
+@given(ANY_TEXT, LANGUAGES)
+def test_segments_are_trimmed_single_lines(text: str, language: str) -> None:
+    for segment in split(text, language).segments:
+        assert segment.text == segment.text.strip() != ""
+        assert len(segment.text.splitlines()) == 1
+
+
+@given(ANY_TEXT, LANGUAGES)
+def test_no_letter_is_outside_the_sentences(text: str, language: str) -> None:
+    segmented = split(text, language)
+    between = "".join(segment.before for segment in segmented.segments) + segmented.trailing
+    assert not any(character.isalpha() for character in between)
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "expected"),
+    [
+        ("en", "He left. Did he?  Yes!", ["He left.", "Did he?", "Yes!"]),
+        ("en", "Dr. X paid $3.50 at 5 p.m. today.", ["Dr. X paid $3.50 at 5 p.m. today."]),
+        ("de", "Das ist z.B. der 5. Mai 2020. Gut.", ["Das ist z.B. der 5. Mai 2020.", "Gut."]),
+        ("fr", "Le 3 mai\u202f! Vraiment\xa0? Oui.", ["Le 3 mai\u202f!", "Vraiment\xa0?", "Oui."]),
+        ("tlh", "Qapla. Maj.", ["Qapla.", "Maj."]),
+        ("en", "no end\nnew line\r\n\r\nparagraph", ["no end", "new line", "paragraph"]),
+        ("en", "", []),
+        ("en", " \n\t", []),
+        ("en", "---", ["---"]),
+    ],
+)  # fmt: skip
+def test_worked_cases(language: str, text: str, expected: list[str]) -> None:
+    assert sentences(text, language) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "before", "sentence"),
+    [
+        ("- one", "- ", "one"),
+        ("  * one", "  * ", "one"),
+        ("> > quoted", "> > ", "quoted"),
+        ("## Title", "## ", "Title"),
+        ("1. Buy milk.", "1. ", "Buy milk."),
+        ("-5 degrees", "", "-5 degrees"),
+        ("1.", "", "1."),
+        ("- ", "", "-"),
+        ("#tag", "", "#tag"),
+    ],
+)
+def test_marks_of_lists_stay_outside_the_sentence(text: str, before: str, sentence: str) -> None:
+    [segment] = split(text, "en").segments
+    assert (segment.before, segment.text) == (before, sentence)
+
+
+def test_what_stands_between_is_kept() -> None:
+    segmented = split("\n  One.  Two.\r\n\r\n\tThree. \n", "en")
+    assert [segment.before for segment in segmented.segments] == ["\n  ", "  ", "\r\n\r\n\t"]
+    assert segmented.trailing == " \n"

@@ -23,7 +23,7 @@ from service.api.pages import add_pages
 from service.api.probes import probe_routes
 from service.api.summarize import summarize_routes
 from service.api.translate import translate_routes
-from service.bundle.loader import Bundle, Provider, load_bundle
+from service.bundle.loader import Bundle, Provider, find_bundles, load_bundle
 from service.domain import Task
 from service.engine import Engine
 from service.engine.limits import EngineLimits
@@ -57,9 +57,7 @@ def load_catalogue(settings: Settings, metrics: Metrics) -> Catalogue:
         BundleError: Every bundle was refused.
     """
     directory = settings.models_dir
-    if not directory.is_dir():
-        raise SettingsError(f"models_dir is {directory}, which is not a directory")
-    paths = sorted(path.parent for path in directory.glob("*/manifest.json"))
+    paths = find_bundles(directory)
     if not paths:
         raise SettingsError(f"models_dir is {directory}; it has no */manifest.json")
     models: list[ServedModel] = []
@@ -78,7 +76,6 @@ def load_catalogue(settings: Settings, metrics: Metrics) -> Catalogue:
                 code=error.code,
             )
             failed.append(FailedModel(path.name, error.code, str(error)))
-            metrics.add_failed_model(path.name)
     if not models:
         reasons = "; ".join(f"{each.name}: {each.message}" for each in failed)
         raise BundleError(f"every bundle in {directory} was refused: {reasons}")
@@ -102,7 +99,7 @@ def create_app(
         ServiceError: The settings or all bundles are unusable.
     """
     routes = [("/translate", Task.TRANSLATION), ("/summarize", Task.SUMMARIZATION)]
-    metrics = Metrics(__version__, routes, error_codes())
+    metrics = Metrics(__version__, settings.provider, routes, error_codes())
     catalogue = load(settings, metrics)
     languages = catalogue.languages()
     context = ApiContext(
@@ -115,6 +112,9 @@ def create_app(
     metrics.watch_readiness(lambda: context.ready)
     for model in catalogue.models:
         metrics.watch_model(model.manifest.name, model.is_alive)
+
+    for failed in catalogue.failed:
+        metrics.add_failed_model(failed.name)
 
     app = FastAPI(
         title="seq2serve",
@@ -178,7 +178,7 @@ def _load_model(
             source_language=manifest.source_language,
             target_language=manifest.target_language,
             digest=manifest.digest,
-            provider=bundle.active_provider,
+            provider=bundle.device,
             max_queue_sources=limits.max_queue_items,
             max_queue_tokens=limits.max_queue_tokens,
         )
@@ -186,17 +186,17 @@ def _load_model(
     engine = Engine(bundle.model, limits, observer=observer)
     pipeline = Pipeline(
         manifest,
-        bundle.source_tokenizer,
-        bundle.target_tokenizer,
+        bundle.tokenizer,
+        bundle.tokenizer,
         engine,
         TextLimits(max_characters=settings.max_text_chars, max_sentences=settings.max_sentences),
     )
     _log_loaded(bundle, settings)
-    return ServedModel(manifest, bundle.active_provider, pipeline, engine, observer)
+    return ServedModel(manifest, bundle.device, bundle.precision, pipeline, engine, observer)
 
 
 def _log_loaded(bundle: Bundle, settings: Settings) -> None:
-    fell_back = settings.provider == "cuda" and bundle.active_provider != "cuda"
+    fell_back = settings.provider == "cuda" and bundle.device != "cuda"
     log_event(
         logger,
         logging.WARNING if fell_back else logging.INFO,
@@ -206,7 +206,8 @@ def _log_loaded(bundle: Bundle, settings: Settings) -> None:
         model=bundle.manifest.name,
         version=bundle.manifest.version,
         digest=bundle.manifest.digest,
-        provider=bundle.active_provider,
+        provider=bundle.device,
+        precision=bundle.precision,
     )
 
 

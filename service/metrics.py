@@ -9,7 +9,14 @@ import platform
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
 
 from service.domain import FinishReason, Task
 from service.errors import Cancelled, DeadlineExceeded, Draining, EngineDead
@@ -17,6 +24,7 @@ from service.errors import Cancelled, DeadlineExceeded, Draining, EngineDead
 OK = "ok"
 STAGES = ("queue", "encode", "decode", "detokenise")
 PROVIDERS = ("cpu", "cuda")
+REQUESTS = ("auto", "cpu", "cuda", "require-cuda")
 # What can become of a sentence that was queued; others are counted when they first happen.
 _FAILURES = (Cancelled.code, DeadlineExceeded.code, Draining.code, EngineDead.code)
 
@@ -58,15 +66,22 @@ class Metrics:
     """
 
     def __init__(
-        self, version: str, work_routes: Sequence[tuple[str, Task]], codes: Iterable[str]
+        self,
+        version: str,
+        requested_provider: str,
+        work_routes: Sequence[tuple[str, Task]],
+        codes: Iterable[str],
     ) -> None:
         """Create the metrics, those of requests at zero.
 
         Args:
             version: The service's version.
+            requested_provider: What the settings ask for, one of `REQUESTS`.
             work_routes: Routes that run a model, each with its task.
             codes: Error codes that an answer can have; "ok" is added.
         """
+        # Creation times would double the number of series, and nobody asks for them.
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # as the library has it
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         self._requests = Counter(
@@ -99,6 +114,14 @@ class Metrics:
             registry=registry,
         )
         build.labels(version, platform.python_version()).set(1)
+        requested = Gauge(
+            "seq2serve_provider_requested",
+            "1 for the provider that the settings ask for, 0 for the others.",
+            ["provider"],
+            registry=registry,
+        )
+        for provider in REQUESTS:
+            requested.labels(provider).set(provider == requested_provider)
         self._add_model_metrics(registry)
         self._add_decoding_metrics(registry)
         # A series that first appears with its first error hides that error from rate().

@@ -159,20 +159,23 @@ def variable(setting: str) -> str:
 
 
 def _refuse_unknown(names: Iterable[str]) -> None:
-    known = [variable(name) for name in Settings.model_fields]
+    known = [name.upper() for name in Settings.model_fields]
     unknown = sorted(
-        name for name in names if name.upper().startswith(PREFIX) and name.upper() not in known
+        name
+        for name in names
+        if name.upper().startswith(PREFIX) and name.upper().removeprefix(PREFIX) not in known
     )
     if not unknown:
         return
     messages = []
     for name in unknown:
-        nearest = difflib.get_close_matches(name.upper(), known, n=1)
-        hint = f"; did you mean {nearest[0]}?" if nearest else ""
+        nearest = difflib.get_close_matches(name.upper().removeprefix(PREFIX), known, n=1)
+        hint = f"; did you mean {PREFIX}{nearest[0]}?" if nearest else ""
         if "SERVICE_" in name or "_PORT_" in name:
             hint = _SERVICE_LINK_HINT
         messages.append(f"unknown setting {name}{hint}")
-    raise SettingsError("; ".join(messages) + ". Known: " + ", ".join(known))
+    everything = ", ".join(PREFIX + name for name in known)
+    raise SettingsError(f"{'; '.join(messages)} (known: {everything})")
 
 
 def _problems(error: ValidationError) -> Iterable[str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from service.bundle.manifest import Manifest
+from service.bundle.manifest import Manifest, Precision
 from service.domain import Task
 from service.errors import RequestError, ServiceError, UnknownModel, UnsupportedLanguage
 from service.metrics import ModelMetrics
@@ -38,6 +38,7 @@ class ServedModel:
     Attributes:
         manifest: What the bundle says of itself.
         provider: What really runs it: "cpu" or "cuda".
+        precision: The graphs in use.
         pipeline: Answers texts.
         engine: Started and closed with the app.
         metrics: Where the pipeline's part of the work is counted.
@@ -45,6 +46,7 @@ class ServedModel:
 
     manifest: Manifest
     provider: str
+    precision: Precision
     pipeline: TextPipeline
     engine: EngineControl
     metrics: ModelMetrics

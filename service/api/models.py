@@ -23,7 +23,7 @@ def model_routes(context: ApiContext) -> APIRouter:
                 for failed in catalogue.failed
             ],
         )
-        return JSONResponse(found.model_dump())
+        return JSONResponse(found.model_dump(mode="json"))
 
     return router
 
@@ -37,11 +37,13 @@ def _described(model: ServedModel) -> Model:
         source_language=manifest.source_language,
         target_language=manifest.target_language,
         description=manifest.description,
+        limitations=manifest.limitations,
         digest=manifest.digest,
         licence=manifest.licence,
         attribution=list(manifest.attribution),
-        scores=dict(manifest.scores),
+        scores=list(manifest.scores),
         provider=model.provider,
-        limits=manifest.limits.model_dump(),
-        default_options=manifest.search.model_dump(),
+        precision=model.precision,
+        limits=manifest.limits,
+        default_options=manifest.search,
     )

@@ -41,6 +41,7 @@ def documented(
     request: type[BaseModel] | None = None,
     request_example: Any = None,
     errors: dict[int, str] | None = None,
+    error_model: type[BaseModel] = ErrorBody,
 ) -> dict[str, Any]:
     """Keyword arguments for a route's decorator.
 
@@ -51,9 +52,10 @@ def documented(
         request: Model of the body, which the route reads by itself from JSON or a form.
         request_example: Such a body, as JSON.
         errors: Status and meaning of each error.
+        error_model: Their body.
     """
     responses: dict[int | str, dict[str, Any]] = {
-        status: {"model": ErrorBody, "description": meaning}
+        status: {"model": error_model, "description": meaning}
         for status, meaning in (errors or {}).items()
     }
     responses[200] = {"content": {"application/json": {"example": example}}}
@@ -169,10 +171,33 @@ MODELS = documented(
                 "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                 "licence": "CC-BY-2.0-FR",
                 "attribution": ["tatoeba.org"],
-                "scores": {"bleu": 34.0},
+                "limitations": "Everyday sentences; long or technical text is translated badly.",
+                "scores": [
+                    {
+                        "corpus": "tatoeba-test-v2020-07-28",
+                        "metric": "BLEU",
+                        "value": 34.0,
+                        "better": "higher",
+                        "signature": "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0",
+                        "sentences": 10000,
+                        "precision": "int8",
+                        "beam_size": 4,
+                    }
+                ],
                 "provider": "cpu",
-                "limits": {"max_source_tokens": 256},
-                "default_options": {"beam_size": 4},
+                "precision": "int8",
+                "limits": {
+                    "max_source_tokens": 128,
+                    "max_target_tokens": 256,
+                    "max_beam_size": 8,
+                },
+                "default_options": {
+                    "beam_size": 4,
+                    "num_hypotheses": 1,
+                    "length_penalty": 1.0,
+                    "min_decoding_length": 0,
+                    "max_decoding_length": 255,
+                },
             }
         ],
         "failed": [],

@@ -6,34 +6,50 @@ from starlette.responses import JSONResponse, Response
 
 from service.api.context import ApiContext
 from service.api.errors import error_response
+from service.api.openapi import documented
 from service.api.record import record_of
-from service.api.responses import Alive, ErrorBody, Health, Ready
+from service.api.responses import Alive, Health, Ready
 from service.errors import Draining, Unavailable
+
+_READY = {
+    "ready": True,
+    "phase": "serving",
+    "in_flight": 2,
+    "models": [{"name": "tatoeba-en-de", "alive": True, "provider": "cpu"}],
+    "failed": [],
+}
 
 
 def probe_routes(context: ApiContext) -> APIRouter:
     """Routes that orchestrators and Prometheus ask."""
     router = APIRouter(tags=["probes"])
 
-    @router.get("/livez", summary="Is the process alive?", response_model=Alive)
+    @router.get("/livez", **documented("Is the process alive?", Alive, {"status": "alive"}))
     async def livez() -> Response:
         # Says nothing of engines: a restart is for a process that cannot answer at all.
         return JSONResponse({"status": "alive"})
 
     @router.get(
         "/readyz",
-        summary="Should requests be sent here?",
-        response_model=Ready,
-        responses={503: {"model": Ready, "description": "Starting, draining, or an engine died."}},
+        **documented(
+            "Should requests be sent here?",
+            Ready,
+            _READY,
+            errors={503: "Starting, draining, or an engine died."},
+            error_model=Ready,
+        ),
     )
     async def readyz() -> Response:
         return JSONResponse(_readiness(context), status_code=200 if context.ready else 503)
 
     @router.get(
         "/health",
-        summary="LibreTranslate's readiness",
-        response_model=Health,
-        responses={503: {"model": ErrorBody}},
+        **documented(
+            "LibreTranslate's readiness",
+            Health,
+            {"status": "ok"},
+            errors={503: "Starting, draining, or an engine died."},
+        ),
     )
     async def health(request: Request) -> Response:
         if context.ready:

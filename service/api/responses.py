@@ -1,8 +1,11 @@
 """What clients get back, as the OpenAPI document shows it."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from service.bundle.manifest import Limits, Precision, Score
+from service.domain import SearchOptions
 
 
 class Answer(BaseModel):
@@ -146,13 +149,15 @@ class Model(Answer):
     source_language: str
     target_language: str | None
     description: str
+    limitations: str
     digest: str
     licence: str
     attribution: list[str]
-    scores: dict[str, Any]
-    provider: str
-    limits: dict[str, int]
-    default_options: dict[str, float]
+    scores: list[Score]
+    provider: str = Field(description="What runs it: cpu or cuda.")
+    precision: Precision
+    limits: Limits
+    default_options: SearchOptions
 
 
 class FailedBundle(Answer):

@@ -1,0 +1,203 @@
+"""Models without a model: manifests, engines and pipelines that do what a test tells them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from service.api.catalogue import Catalogue, FailedModel, ServedModel
+from service.bundle.manifest import Limits, Manifest, Precision, Score, SpecialIds
+from service.domain import FinishReason, SearchOptions, Task
+from service.errors import ServiceError
+from service.metrics import Metrics, ModelInfo, ModelMetrics
+from service.pipeline.request import TextRequest
+from service.pipeline.response import (
+    Hypothesis,
+    Sentence,
+    SourceUse,
+    StageTimes,
+    TextResponse,
+    Token,
+)
+from service.settings import Settings
+from service.text.alignment import AlignedWord, SourceWord
+
+TRANSLATOR = Manifest(
+    schema_version=1,
+    name="shout-en-de",
+    version="1.2.0",
+    task=Task.TRANSLATION,
+    source_language="en",
+    target_language="de",
+    description="Says everything louder",
+    limitations="Knows no German",
+    licence="CC-BY-2.0-FR",
+    attribution=("tatoeba.org",),
+    data=(),
+    recipe={},
+    vocabulary="vocabulary.spm",
+    vocabulary_size=8000,
+    special_ids=SpecialIds(pad_id=0, unk_id=1, start_id=2, end_id=3),
+    graphs={},
+    signature={},
+    steps=4,
+    limits=Limits(max_source_tokens=128, max_target_tokens=256, max_beam_size=8),
+    search=SearchOptions(
+        beam_size=4,
+        num_hypotheses=1,
+        length_penalty=1.0,
+        min_decoding_length=0,
+        max_decoding_length=255,
+    ),
+    golden="golden.jsonl",
+    files={"vocabulary.spm": "0" * 64, "golden.jsonl": "1" * 64},
+    verification=None,
+    scores=(
+        Score(
+            corpus="tatoeba-test",
+            metric="BLEU",
+            value=34.5,
+            better="higher",
+            signature="nrefs:1",
+            sentences=10,
+            precision=Precision.INT8,
+            beam_size=4,
+        ),
+    ),
+)
+SUMMARIZER = TRANSLATOR.model_copy(
+    update={
+        "name": "first-words",
+        "task": Task.SUMMARIZATION,
+        "target_language": None,
+        "description": "Stops early",
+    }
+)
+
+
+class FakeEngine:
+    """An `EngineControl`."""
+
+    def __init__(self) -> None:
+        self.alive = False
+        self.closed = False
+
+    def start(self) -> None:
+        self.alive = True
+
+    def close(self) -> None:
+        self.alive = False
+        self.closed = True
+
+
+# What to answer a text with, or the error to raise for it.
+Answering = Callable[[TextRequest], TextResponse | ServiceError]
+
+
+class FakePipeline:
+    """A `TextPipeline` that remembers what it was asked.
+
+    Attributes:
+        asked: Every request, in order.
+        cancelled: Calls of `run_many` that were cancelled.
+        hold: Awaited before answering.
+    """
+
+    def __init__(
+        self, answering: Answering, hold: Callable[[], Awaitable[object]] | None = None
+    ) -> None:
+        self._answering = answering
+        self.hold = hold
+        self.asked: list[TextRequest] = []
+        self.cancelled = 0
+
+    async def run_many(self, requests: Sequence[TextRequest]) -> list[TextResponse | ServiceError]:
+        self.asked += requests
+        try:
+            if self.hold is not None:
+                await self.hold()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        return [self._answering(request) for request in requests]
+
+
+def shout(request: TextRequest) -> TextResponse:
+    """The text in capitals; alternatives with one "!" more each; every detail that is wanted."""
+    text = request.text
+    count = request.options.num_hypotheses or 1
+    texts = [text.upper() + "!" * number for number in range(count)]
+    hypotheses = tuple(
+        Hypothesis(
+            text=each,
+            span=(0, len(each)),
+            log_prob=-1.5 - number,
+            score=-0.5 - number,
+            finish_reason=FinishReason.END,
+            tokens=(Token("▁" + each, -1.5, (0, len(each))),) if request.want_tokens else None,
+            alignment=(AlignedWord((0, len(each)), (SourceWord((0, len(text)), 0.75),)),)
+            if request.want_alignment
+            else None,
+        )
+        for number, each in enumerate(texts)
+    )
+    return TextResponse(
+        text=texts[0],
+        alternatives=tuple(texts[1:]),
+        sentences=(Sentence((0, len(text)), False, hypotheses, 3, 4),),
+        use=None,
+        times=StageTimes(0.001, 0.002, 0.003, 0.004, 0.005),
+        source_tokens=3,
+        generated_tokens=4,
+    )
+
+
+def first_words(request: TextRequest) -> TextResponse:
+    """The first eight words as a summary of the first of two sentences."""
+    words = " ".join(request.text.split()[:8])
+    whole = shout(request)
+    return TextResponse(
+        text=words,
+        alternatives=(),
+        sentences=whole.sentences,
+        use=SourceUse(sentences=2, used=((0, len(words)),), last_is_cut=False),
+        times=whole.times,
+        source_tokens=whole.source_tokens,
+        generated_tokens=whole.generated_tokens,
+    )
+
+
+@dataclass
+class FakeModels:
+    """A `CatalogueFactory` of fake models; a test looks at its parts afterwards."""
+
+    translator: FakePipeline = field(default_factory=lambda: FakePipeline(shout))
+    summarizer: FakePipeline = field(default_factory=lambda: FakePipeline(first_words))
+    engines: dict[str, FakeEngine] = field(default_factory=dict)
+    observers: dict[str, ModelMetrics] = field(default_factory=dict)
+    failed: tuple[FailedModel, ...] = ()
+    manifests: tuple[Manifest, ...] = (TRANSLATOR, SUMMARIZER)
+
+    def __call__(self, settings: Settings, metrics: Metrics) -> Catalogue:
+        return Catalogue(
+            [self._served(manifest, settings, metrics) for manifest in self.manifests], self.failed
+        )
+
+    def _served(self, manifest: Manifest, settings: Settings, metrics: Metrics) -> ServedModel:
+        engine = self.engines.setdefault(manifest.name, FakeEngine())
+        observer = metrics.add_model(
+            ModelInfo(
+                name=manifest.name,
+                version=manifest.version,
+                task=manifest.task,
+                source_language=manifest.source_language,
+                target_language=manifest.target_language,
+                digest=manifest.digest,
+                provider="cpu",
+                max_queue_sources=settings.max_queue_sources,
+                max_queue_tokens=settings.max_queue_tokens,
+            )
+        )
+        self.observers[manifest.name] = observer
+        is_translator = manifest.task is Task.TRANSLATION
+        pipeline = self.translator if is_translator else self.summarizer
+        return ServedModel(manifest, "cpu", Precision.INT8, pipeline, engine, observer)

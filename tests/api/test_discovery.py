@@ -1,0 +1,156 @@
+"""/languages, /detect, /models, the pages and what does not exist."""
+
+import re
+
+import pytest
+
+from service.api.catalogue import FailedModel
+from tests.api.fakes import SUMMARIZER, TRANSLATOR, FakeModels
+from tests.api.local import LocalClient
+
+
+def test_languages(client: LocalClient) -> None:
+    assert client.get("/languages").json() == [{"code": "en", "name": "English", "targets": ["de"]}]
+
+
+class TestSeveralTranslators:
+    @pytest.fixture
+    def models(self) -> FakeModels:
+        back = {"name": "shout-de-en", "source_language": "de", "target_language": "en"}
+        other = {"name": "another-en-de", "version": "2"}
+        rare = {"name": "shout-en-xx", "target_language": "xx"}
+        return FakeModels(
+            manifests=(
+                TRANSLATOR,
+                *(TRANSLATOR.model_copy(update=update) for update in (back, other, rare)),
+            )
+        )
+
+    def test_languages_lists_sources_with_their_targets(self, client: LocalClient) -> None:
+        assert client.get("/languages").json() == [
+            {"code": "en", "name": "English", "targets": ["de", "xx"]},
+            {"code": "de", "name": "German", "targets": ["en"]},
+        ]
+
+    def test_the_first_by_name_answers(self, client: LocalClient) -> None:
+        response = client.post("/translate", json={"q": "a", "source": "en", "target": "de"})
+        assert response.headers["x-model"] == "another-en-de@2"
+
+    def test_a_list_may_need_two_models(self, client: LocalClient) -> None:
+        texts = ["Wir gehen morgen in den Wald.", "We will go to the forest tomorrow."]
+        response = client.post("/translate", json={"q": texts, "source": "auto", "target": "xx"})
+        assert response.status_code == 200  # German is not a source of xx, English is likelier
+        both = client.post("/translate", json={"q": texts, "source": "auto", "target": "en"})
+        assert both.json()["translatedText"] == [texts[0].upper(), texts[1]]
+
+
+class TestDetect:
+    def test_a_text(self, client: LocalClient) -> None:
+        for answer in (
+            client.post("/detect", json={"q": "Wo ist der Bahnhof, bitte?"}).json(),
+            client.get("/detect", params={"q": "Wo ist der Bahnhof, bitte?"}).json(),
+        ):
+            assert [each["language"] for each in answer] == ["de", "en"]
+            assert answer[0]["confidence"] > 50 > answer[1]["confidence"] >= 0
+
+    @pytest.mark.parametrize("q", [["a"], 3])
+    def test_only_a_text(self, client: LocalClient, q: object) -> None:
+        response = client.post("/detect", json={"q": q})
+        assert response.json()["error"] == "q: should be a string"
+
+
+class TestModels:
+    @pytest.fixture
+    def models(self) -> FakeModels:
+        return FakeModels(failed=(FailedModel("broken", "bundle_damaged", "x is missing"),))
+
+    def test_models(self, client: LocalClient) -> None:
+        answer = client.get("/models").json()
+
+        first, second = answer["models"]
+        assert [first["name"], second["name"]] == ["first-words", "shout-en-de"]
+        assert second == {
+            "name": "shout-en-de",
+            "version": "1.2.0",
+            "task": "translation",
+            "source_language": "en",
+            "target_language": "de",
+            "description": "Says everything louder",
+            "limitations": "Knows no German",
+            "digest": TRANSLATOR.digest,
+            "licence": "CC-BY-2.0-FR",
+            "attribution": ["tatoeba.org"],
+            "scores": [
+                {
+                    "corpus": "tatoeba-test",
+                    "metric": "BLEU",
+                    "value": 34.5,
+                    "better": "higher",
+                    "signature": "nrefs:1",
+                    "sentences": 10,
+                    "precision": "int8",
+                    "beam_size": 4,
+                }
+            ],
+            "provider": "cpu",
+            "precision": "int8",
+            "limits": {"max_source_tokens": 128, "max_target_tokens": 256, "max_beam_size": 8},
+            "default_options": {
+                "beam_size": 4,
+                "num_hypotheses": 1,
+                "length_penalty": 1.0,
+                "min_decoding_length": 0,
+                "max_decoding_length": 255,
+            },
+        }
+
+    def test_a_refused_bundle_is_listed(self, client: LocalClient) -> None:
+        failed = [{"name": "broken", "code": "bundle_damaged", "error": "x is missing"}]
+        assert client.get("/models").json()["failed"] == failed
+        assert client.get("/readyz").json()["failed"] == failed
+        assert client.get("/readyz").status_code == 200
+        assert 'seq2serve_model_ready{model="broken"} 0.0' in client.get("/metrics").text
+
+    def test_asking_for_a_refused_bundle_says_so(self, client: LocalClient) -> None:
+        fields = {"q": "a", "source": "en", "target": "de", "model": "broken"}
+        response = client.post("/translate", json=fields)
+        assert response.status_code == 404
+        assert response.json()["error"] == "model broken failed to load: bundle_damaged"
+
+
+class TestPages:
+    @pytest.fixture
+    def models(self) -> FakeModels:
+        odd = SUMMARIZER.model_copy(update={"name": "<b>odd</b>"})
+        return FakeModels(manifests=(TRANSLATOR, odd))
+
+    def test_the_first_page_links_and_escapes(self, client: LocalClient) -> None:
+        page = client.get("/")
+        assert page.headers["content-type"] == "text/html; charset=utf-8"
+        assert "&lt;b&gt;odd&lt;/b&gt;" in page.text
+        links = re.findall(r'<a href="([^"]+)"', page.text)
+        assert {client.get(f"/{link}").status_code for link in links} == {200}
+
+    @pytest.mark.parametrize(("path", "assets"), [("/", 0), ("/docs", 2)])
+    def test_no_page_asks_another_server(self, client: LocalClient, path: str, assets: int) -> None:
+        page = client.get(path).text
+
+        sources = re.findall(r'(?:src|href)="([^"]+)"', page)
+        assert sources
+        assert not [source for source in sources if "//" in source]
+        loaded = [source for source in sources if source.startswith("./docs/assets/")]
+        assert len(loaded) == assets
+        assert {client.get(source[1:]).status_code for source in loaded} <= {200}
+
+
+def test_what_does_not_exist(client: LocalClient) -> None:
+    unknown = client.get("/translation")
+    assert unknown.status_code == 404
+    assert unknown.json()["error"] == "there is no GET /translation"
+    assert unknown.json()["code"] == "not_found"
+
+    wrong = client.request("DELETE", "/summarize")
+    assert wrong.status_code == 405
+    assert wrong.json()["code"] == "method_not_allowed"
+    assert wrong.json()["error"] == "no DELETE /summarize; allowed: POST"
+    assert wrong.headers["allow"] == "POST"

@@ -1,0 +1,114 @@
+"""Over a real socket: clients that leave, bodies that do not end, and the way out."""
+
+import json
+import signal
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
+
+import httpx
+
+from service.settings import Settings
+from tests.api.fakes import FakeModels, FakePipeline, shout
+from tests.api.serving import PATIENCE_S, Gate, ServerInThread, client_of, serving
+
+FIELDS = {"q": "hello", "source": "en", "target": "de"}
+SETTINGS = Settings(port=0, max_body_bytes=10_000)
+
+
+def post(server: ServerInThread) -> httpx.Response:
+    with client_of(server) as client:
+        return client.post("/translate", json=FIELDS)
+
+
+def connect(server: ServerInThread) -> socket.socket:
+    parts = urlsplit(server.url)
+    assert parts.hostname is not None
+    return socket.create_connection((parts.hostname, parts.port or 0), timeout=PATIENCE_S)
+
+
+def held() -> tuple[FakeModels, Gate]:
+    gate = Gate()
+    return FakeModels(translator=FakePipeline(shout, hold=gate)), gate
+
+
+def test_it_serves() -> None:
+    models = FakeModels()
+    with serving(SETTINGS, models) as server:
+        assert post(server).json() == {"translatedText": "HELLO"}
+        assert all(engine.alive for engine in models.engines.values())
+    assert all(engine.closed for engine in models.engines.values())
+
+
+def test_a_client_that_leaves_takes_its_work_along() -> None:
+    models, gate = held()
+    with serving(SETTINGS, models) as server:
+        body = json.dumps(FIELDS).encode()
+        head = f"POST /translate HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+        with connect(server) as connection:
+            connection.sendall(head.encode() + body)
+            assert gate.reached.wait(PATIENCE_S)
+
+        assert gate.left.wait(PATIENCE_S)
+        counted = 'code="cancelled",route="/translate",task="translation"} 1.0'
+        with client_of(server) as client:
+            # The request is accounted for a moment after its work was dropped.
+            assert any(counted in client.get("/metrics").text for _ in range(100))
+    assert models.translator.cancelled == 1
+
+
+def test_a_body_that_is_declared_too_large_is_refused_before_it_is_sent() -> None:
+    with serving(SETTINGS, FakeModels()) as server, connect(server) as connection:
+        connection.sendall(
+            b"POST /translate HTTP/1.1\r\nHost: x\r\nContent-Length: 9999999\r\n\r\n"
+        )
+        assert connection.recv(12) == b"HTTP/1.1 413"
+
+
+class TestDrain:
+    def test_what_is_in_flight_finishes_and_new_requests_are_told_to_come_back(self) -> None:
+        models, gate = held()
+        with serving(SETTINGS, models) as server, ThreadPoolExecutor() as pool:
+            in_flight = pool.submit(post, server)
+            assert gate.reached.wait(PATIENCE_S)
+
+            server.signal(signal.SIGTERM)
+
+            with client_of(server) as client:
+                assert client.get("/livez").status_code == 200
+                readiness = client.get("/readyz")
+                assert readiness.status_code == 503
+                assert readiness.json()["phase"] == "draining"
+                assert readiness.json()["in_flight"] == 1
+                assert client.get("/health").status_code == 503
+                refused = client.post("/translate", json=FIELDS)
+                assert refused.status_code == 503
+                assert refused.json()["code"] == "draining"
+                assert refused.headers["retry-after"] == "5"
+
+            gate.open()
+            assert in_flight.result(PATIENCE_S).json() == {"translatedText": "HELLO"}
+            server.thread.join(PATIENCE_S)
+            assert not server.thread.is_alive()
+        assert models.engines["shout-en-de"].closed
+
+    def test_when_time_is_up_the_rest_is_refused_not_cut(self) -> None:
+        models, gate = held()
+        settings = SETTINGS.model_copy(update={"drain_timeout_s": 0.0})
+        with serving(settings, models) as server, ThreadPoolExecutor() as pool:
+            in_flight = pool.submit(post, server)
+            assert gate.reached.wait(PATIENCE_S)
+
+            server.signal(signal.SIGTERM)
+
+            response = in_flight.result(PATIENCE_S)
+            assert response.status_code == 503
+            assert response.json()["error"] == "the service stopped before the answer was there"
+            server.thread.join(PATIENCE_S)
+        assert models.translator.cancelled == 1
+
+    def test_with_nothing_in_flight_it_stops(self) -> None:
+        with serving(SETTINGS, FakeModels()) as server:
+            server.signal(signal.SIGINT)
+            server.thread.join(PATIENCE_S)
+            assert not server.thread.is_alive()

@@ -1,0 +1,70 @@
+"""What outsiders see: the OpenAPI document and the metrics. Changes are made on purpose.
+
+After one: UPDATE_SNAPSHOTS=1 python -m pytest tests/api/test_snapshots.py
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.api.local import LocalClient
+
+SNAPSHOTS = Path(__file__).parent / "snapshots"
+
+
+def compare(name: str, seen: Any) -> None:
+    path = SNAPSHOTS / name
+    if os.environ.get("UPDATE_SNAPSHOTS"):
+        path.write_text(
+            json.dumps(seen, indent=2, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8"
+        )
+    assert seen == json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_openapi(client: LocalClient) -> None:
+    document = client.get("/openapi.json").json()
+    document["info"]["version"] = "*"
+    compare("openapi.json", document)
+
+
+def test_metrics(client: LocalClient) -> None:
+    seen = {
+        family.name: {
+            "type": family.type,
+            "labels": sorted({name for sample in family.samples for name in sample.labels}),
+            "buckets": [
+                sample.labels["le"]
+                for sample in family.samples
+                if "le" in sample.labels
+                and sample.labels == family.samples[0].labels | {"le": sample.labels["le"]}
+            ],
+        }
+        for family in text_string_to_metric_families(client.get("/metrics").text)
+        if family.name.startswith("seq2serve_")
+    }
+    compare("metrics.json", seen)
+
+
+def test_every_route_has_an_example_and_the_errors_their_shape(client: LocalClient) -> None:
+    document = client.get("/openapi.json").json()
+    for path, route in document["paths"].items():
+        for operation in route.values():
+            assert operation["summary"]
+            content = operation["responses"]["200"]["content"]
+            if path != "/metrics":
+                assert "example" in content["application/json"], path
+            for status, answer in operation["responses"].items():
+                if status != "200" and path != "/readyz":
+                    schema = answer["content"]["application/json"]["schema"]
+                    assert schema == {"$ref": "#/components/schemas/ErrorBody"}
+
+
+def test_the_examples_are_requests_that_work(client: LocalClient) -> None:
+    document = client.get("/openapi.json").json()
+    for path in ("/translate", "/summarize", "/detect"):
+        body = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+        response = client.post(path, json=body["example"])
+        assert response.status_code == 200

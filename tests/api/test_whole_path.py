@@ -1,0 +1,168 @@
+"""HTTP to engine and back with everything real but the network's weights."""
+
+import threading
+from collections.abc import Sequence
+
+import pytest
+
+from service.api.catalogue import Catalogue, ServedModel
+from service.app import CatalogueFactory
+from service.bundle.manifest import Precision
+from service.decoding.contract import BatchState
+from service.domain import SearchOptions
+from service.engine import Engine, EngineLimits
+from service.metrics import Metrics, ModelInfo
+from service.pipeline import Pipeline, TextLimits
+from service.settings import Settings
+from service.text.tokenizer import Tokenizer
+from tests.api.fakes import TRANSLATOR
+from tests.api.serving import PATIENCE_S, client_of, serving
+from tests.fakes import TableModel, echo_table
+
+SETTINGS = Settings(port=0, max_queue_sources=4)
+TEXT = "Tom sees a house. Mary likes two cats!\n\n  - the dog bought keys, too.\n"
+
+
+class StoppableModel(TableModel):
+    """Repeats its source, and can be held while it encodes."""
+
+    def __init__(self, vocabulary_size: int) -> None:
+        super().__init__(echo_table(vocabulary_size))
+        self.encoding = threading.Event()
+        self.go_on = threading.Event()
+        self.go_on.set()
+
+    def encode(
+        self, sources: Sequence[Sequence[int]], options: Sequence[SearchOptions], slots: int
+    ) -> BatchState:
+        self.encoding.set()
+        assert self.go_on.wait(PATIENCE_S)
+        return super().encode(sources, options, slots)
+
+
+@pytest.fixture
+def model(tokenizer: Tokenizer) -> StoppableModel:
+    return StoppableModel(tokenizer.vocabulary_size)
+
+
+@pytest.fixture
+def load(tokenizer: Tokenizer, model: StoppableModel) -> CatalogueFactory:
+    def load(settings: Settings, metrics: Metrics) -> Catalogue:
+        limits = EngineLimits(
+            max_queue_items=settings.max_queue_sources,
+            max_queue_tokens=settings.max_queue_tokens,
+            max_batch_sources=1,
+            max_batch_tokens=settings.max_batch_tokens,
+            workers=1,
+        )
+        observer = metrics.add_model(
+            ModelInfo(
+                name=TRANSLATOR.name,
+                version=TRANSLATOR.version,
+                task=TRANSLATOR.task,
+                source_language=TRANSLATOR.source_language,
+                target_language=TRANSLATOR.target_language,
+                digest=TRANSLATOR.digest,
+                provider="cpu",
+                max_queue_sources=limits.max_queue_items,
+                max_queue_tokens=limits.max_queue_tokens,
+            )
+        )
+        engine = Engine(model, limits, observer=observer)
+        pipeline = Pipeline(
+            TRANSLATOR,
+            tokenizer,
+            tokenizer,
+            engine,
+            TextLimits(
+                max_characters=settings.max_text_chars, max_sentences=settings.max_sentences
+            ),
+        )
+        served = ServedModel(TRANSLATOR, "cpu", Precision.FLOAT, pipeline, engine, observer)
+        return Catalogue([served])
+
+    return load
+
+
+def test_a_text_comes_back_with_every_detail(load: CatalogueFactory) -> None:
+    fields = {
+        "q": [TEXT, ""],
+        "source": "en",
+        "target": "de",
+        "return": ["scores", "tokens", "alignment"],
+    }
+    with serving(SETTINGS, load) as server, client_of(server) as client:
+        answer = client.post("/translate", json=fields).json()
+        metrics = client.get("/metrics").text
+
+    assert answer["translatedText"] == [TEXT, ""]
+    first, second = answer["details"]
+    places = [sentence["source"] for sentence in first["sentences"]]
+    assert [TEXT[place["start"] : place["end"]] for place in places] == [
+        "Tom sees a house.",
+        "Mary likes two cats!",
+        "the dog bought keys, too.",
+    ]
+    [hypothesis] = first["sentences"][1]["hypotheses"]
+    assert hypothesis["text"] == "Mary likes two cats!"
+    assert hypothesis["alignment"]
+    assert hypothesis["log_prob"] < 0
+    assert second["sentences"] == []
+    finished = 'seq2serve_finished_sources_total{model="shout-en-de",reason="end"} 3.0'
+    assert finished in metrics
+
+
+def test_a_full_queue_is_said_at_the_door(load: CatalogueFactory, model: StoppableModel) -> None:
+    fields = {"source": "en", "target": "de"}
+    model.go_on.clear()
+    try:
+        with serving(SETTINGS, load) as server, client_of(server) as client:
+            too_many = client.post("/translate", json=fields | {"q": ["a house."] * 5})
+            assert too_many.status_code == 413
+
+            busy = threading.Thread(
+                target=client.post,
+                args=("/translate",),
+                kwargs={"json": fields | {"q": ["a house."]}},
+            )
+            busy.start()
+            assert model.encoding.wait(PATIENCE_S)
+            waiting = threading.Thread(
+                target=client.post,
+                args=("/translate",),
+                kwargs={"json": fields | {"q": ["a house."] * 4}},
+            )
+            waiting.start()
+            depth = 'seq2serve_queue_depth_sources{model="shout-en-de"} 4.0'
+            while depth not in client.get("/metrics").text:
+                pass
+            refused = client.post("/translate", json=fields | {"q": "a house."})
+            model.go_on.set()
+            busy.join(PATIENCE_S)
+            waiting.join(PATIENCE_S)
+    finally:
+        model.go_on.set()
+
+    assert refused.status_code == 429
+    assert refused.json()["code"] == "overloaded"
+    assert int(refused.headers["retry-after"]) >= 1
+
+
+def test_work_that_is_given_up_frees_the_queue(
+    load: CatalogueFactory, model: StoppableModel
+) -> None:
+    fields = {"q": ["a house."] * 4, "source": "en", "target": "de", "timeout_s": 0.05}
+    model.go_on.clear()
+    try:
+        with serving(SETTINGS, load) as server, client_of(server) as client:
+            late = client.post("/translate", json=fields)
+            depth = 'seq2serve_queue_depth_sources{model="shout-en-de"} 0.0'
+            while depth not in client.get("/metrics").text:
+                pass
+            model.go_on.set()
+            again = client.post("/translate", json=fields | {"timeout_s": 20})
+    finally:
+        model.go_on.set()
+
+    assert late.status_code == 504
+    assert again.json() == {"translatedText": ["a house."] * 4}

@@ -11,19 +11,64 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
+from model_export.bundle import export_bundle
+from model_export.card import write_card
 from model_export.config import Recipe
 from model_export.corpus import Split, read_split
 from model_export.dataset import load_pairs
+from model_export.evaluation import evaluate_bundle, record_scores
 from model_export.metrics import bleu, rouge
 from model_export.model.search import TorchDecoder
 from model_export.model.seq2seq import Seq2Seq
+from model_export.preparation import prepare
 from model_export.training import Process, join_processes, train
+from model_export.verification import verify_bundle
 from model_export.vocabulary import MODEL_NAME
+from service.bundle.loader import load_verified
+from service.bundle.manifest import Manifest, Precision
 from service.decoding.batch import decode
+from service.decoding.runtime import Device
 from service.domain import SearchOptions, Task
+from service.pipeline import SearchOverrides
 from service.text.tokenizer import Tokenizer
 
 logger = logging.getLogger(__name__)
+
+
+def run_step(step: str, recipe: Recipe, run: Path, bundle: Path, precision: Precision) -> None:
+    """Run one step by its name.
+
+    Args:
+        step: One of the names above.
+        recipe: What is made.
+        run: Working directory; exists.
+        bundle: Bundle directory.
+        precision: Graphs that `evaluate` scores.
+    """
+    match step:
+        case "prepare":
+            report = prepare(recipe, run)
+            for split, totals in report.totals.items():
+                logger.info("%s: %d pairs", split, totals.pairs)
+        case "train":
+            train_step(recipe, run)
+        case "export":
+            manifest = export_bundle(recipe, run, bundle)
+            logger.info("exported %s to %s", manifest.name, bundle)
+        case "verify":
+            verify_bundle(recipe, run, bundle)
+            write_card(Manifest.read(bundle), bundle)
+        case "evaluate":
+            _evaluate_step(recipe, run, bundle, precision)
+        case _:
+            raise ValueError(f"no step is called {step!r}")
+
+
+def _evaluate_step(recipe: Recipe, run: Path, bundle: Path, precision: Precision) -> None:
+    loaded = load_verified(bundle, Device.CPU, precision, threads=1)
+    scores = evaluate_bundle(recipe, run, loaded, SearchOverrides())
+    if precision is Precision.INT8:
+        write_card(record_scores(loaded.manifest, scores, bundle), bundle)
 
 
 def train_step(recipe: Recipe, run: Path) -> None:

@@ -29,6 +29,9 @@ from model_export.errors import CheckpointError
 from model_export.model.seq2seq import Seq2Seq
 from service.text.tokenizer import Tokenizer
 
+# Averaged weights, in the run directory: what is exported.
+MODEL_NAME = "model.pt"
+
 
 @dataclass(frozen=True, slots=True)
 class Process:
@@ -288,7 +291,7 @@ class _Trainer:
             checkpoint.load(self._kept_path(step))["network"] for step in sorted(self.progress.kept)
         ]
         checkpoint.save(
-            self.directory / "model.pt",
+            self.directory / MODEL_NAME,
             {"network": checkpoint.average(states), "progress": asdict(self.progress)},
         )
 

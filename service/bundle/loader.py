@@ -78,24 +78,18 @@ def load_bundle(directory: Path, provider: Provider, threads: int) -> Bundle:
         GoldenMismatch: The model does not answer as PyTorch did, in float either.
         SettingsError: `require-cuda`, and CUDA cannot be had.
     """
-    manifest = Manifest.read(directory)
-    if manifest.verification is None:
-        raise BundleUnverified(
-            f"{manifest.name} was exported but never verified; run 'model_export verify'"
-        )
-    _check_files(directory, manifest)
-    tokenizer = Tokenizer.load(directory / manifest.vocabulary)
-    if tokenizer.vocabulary_size != manifest.vocabulary_size:
-        raise BundleDamaged(
-            f"{manifest.vocabulary} has {tokenizer.vocabulary_size} pieces; "
-            f"the manifest says {manifest.vocabulary_size}"
-        )
-    cases = read_golden(directory / manifest.golden)
+    manifest, tokenizer, cases = _checked(directory)
     for device, precision in _attempts(manifest, _device(provider)):
         model = load_model(directory, manifest, precision, device, threads)
         if provider is Provider.REQUIRE_CUDA and model.device is not Device.CUDA:
             break
-        if _answers_as_pytorch(model, manifest, precision, cases):
+        try:
+            check_golden(model, cases)
+        except GoldenMismatch as error:
+            logger.error(
+                "%s, %s on %s, is not served: %s", manifest.name, precision, model.device, error
+            )
+        else:
             return Bundle(directory, manifest, tokenizer, model, precision)
     if provider is Provider.REQUIRE_CUDA:
         raise SettingsError(
@@ -103,6 +97,18 @@ def load_bundle(directory: Path, provider: Provider, threads: int) -> Bundle:
             "use 'auto' or 'cpu', or install the gpu extra and its libraries"
         )
     raise GoldenMismatch(f"{manifest.name} does not answer its golden cases at any precision")
+
+
+def load_verified(directory: Path, device: Device, precision: Precision, threads: int) -> Bundle:
+    """Load and check one bundle at a precision of one's own choice; for evaluation.
+
+    Raises:
+        BundleError: As `load_bundle` does.
+    """
+    manifest, tokenizer, cases = _checked(directory)
+    model = load_model(directory, manifest, precision, device, threads)
+    check_golden(model, cases)
+    return Bundle(directory, manifest, tokenizer, model, precision)
 
 
 def load_model(
@@ -141,17 +147,21 @@ def _attempts(manifest: Manifest, device: Device) -> list[tuple[Device, Precisio
     return [(where, how) for where, how in attempts if how in manifest.graphs]
 
 
-def _answers_as_pytorch(
-    model: OnnxModel, manifest: Manifest, precision: Precision, cases: list[GoldenCase]
-) -> bool:
-    try:
-        check_golden(model, cases)
-    except GoldenMismatch as error:
-        logger.error(
-            "%s, %s on %s, is not served: %s", manifest.name, precision, model.device, error
+def _checked(directory: Path) -> tuple[Manifest, Tokenizer, list[GoldenCase]]:
+    """Everything of a bundle but its graphs, checked."""
+    manifest = Manifest.read(directory)
+    if manifest.verification is None:
+        raise BundleUnverified(
+            f"{manifest.name} was exported but never verified; run 'model_export verify'"
         )
-        return False
-    return True
+    _check_files(directory, manifest)
+    tokenizer = Tokenizer.load(directory / manifest.vocabulary)
+    if tokenizer.vocabulary_size != manifest.vocabulary_size:
+        raise BundleDamaged(
+            f"{manifest.vocabulary} has {tokenizer.vocabulary_size} pieces; "
+            f"the manifest says {manifest.vocabulary_size}"
+        )
+    return manifest, tokenizer, read_golden(directory / manifest.golden)
 
 
 def _check_files(directory: Path, manifest: Manifest) -> None:

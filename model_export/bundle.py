@@ -1,0 +1,190 @@
+"""The `export` step: a trained network as a bundle, not yet verified."""
+
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import helper
+
+from model_export import checkpoint
+from model_export.config import Recipe
+from model_export.corpus import CorpusReport, read_report
+from model_export.errors import CheckpointError
+from model_export.export.advance import AdvanceConfig, advance_graph
+from model_export.export.encode import encode_graph
+from model_export.export.graph import WEIGHTS_NAME, WeightsFile
+from model_export.export.linear import round_weights
+from model_export.export.network import DecoderStep, Embedding
+from model_export.model.seq2seq import Seq2Seq
+from model_export.training import MODEL_NAME as CHECKPOINT_NAME
+from model_export.vocabulary import MODEL_NAME as VOCABULARY_NAME
+from service.bundle.golden import write_golden
+from service.bundle.manifest import (
+    Corpus,
+    Graphs,
+    Limits,
+    Manifest,
+    Precision,
+    Signature,
+    SpecialIds,
+    Tensor,
+    sha256,
+)
+from service.domain import SearchOptions
+from service.text.tokenizer import Tokenizer
+
+# Steps of one `advance`: the engine admits and retires between calls, so fewer steps mean a
+# shorter wait and more of them fewer calls.
+STEPS = 8
+
+_GOLDEN_NAME = "golden.jsonl"
+
+
+def load_network(recipe: Recipe, run: Path, tokenizer: Tokenizer) -> Seq2Seq:
+    """The trained network of a run, in evaluation mode, weights as trained.
+
+    Raises:
+        CheckpointError: There is no trained model, or it belongs to another recipe.
+    """
+    network = Seq2Seq(
+        recipe.model,
+        tokenizer.vocabulary_size,
+        pad_id=tokenizer.pad_id,
+        unk_id=tokenizer.unk_id,
+    )
+    path = run / CHECKPOINT_NAME
+    content = checkpoint.load(path)
+    try:
+        network.load_state_dict(content["network"])
+    except (RuntimeError, KeyError) as error:
+        raise CheckpointError(f"{path} does not fit recipe {recipe.name}: {error}") from error
+    return network.eval()
+
+
+def export_bundle(recipe: Recipe, run: Path, bundle: Path) -> Manifest:
+    """Write a bundle directory from a run directory; what was in it is replaced."""
+    tokenizer = Tokenizer.load(run / VOCABULARY_NAME)
+    network = round_weights(load_network(recipe, run, tokenizer))
+    ids = SpecialIds(
+        pad_id=tokenizer.pad_id,
+        unk_id=tokenizer.unk_id,
+        start_id=tokenizer.start_id,
+        end_id=tokenizer.end_id,
+    )
+    if bundle.exists():
+        shutil.rmtree(bundle)
+    bundle.mkdir(parents=True)
+    graphs, signature = write_graphs(network, ids, bundle)
+    shutil.copyfile(run / VOCABULARY_NAME, bundle / VOCABULARY_NAME)
+    write_golden(bundle / _GOLDEN_NAME, [])
+    manifest = Manifest(
+        schema_version=1,
+        name=recipe.name,
+        version=recipe.version,
+        task=recipe.task,
+        source_language=recipe.source_language,
+        target_language=recipe.target_language,
+        description=recipe.card.description,
+        limitations=recipe.card.limitations,
+        licence=recipe.card.licence,
+        attribution=recipe.card.attribution,
+        data=_data(read_report(run)),
+        recipe=recipe.model_dump(mode="json"),
+        vocabulary=VOCABULARY_NAME,
+        vocabulary_size=tokenizer.vocabulary_size,
+        special_ids=ids,
+        graphs=graphs,
+        signature=signature,
+        steps=STEPS,
+        limits=Limits(**recipe.limits.model_dump()),
+        search=SearchOptions(num_hypotheses=1, **recipe.search.model_dump()),
+        golden=_GOLDEN_NAME,
+        files=digests(bundle),
+        verification=None,
+    )
+    manifest.write(bundle)
+    return manifest
+
+
+def write_graphs(
+    network: Seq2Seq, ids: SpecialIds, directory: Path
+) -> tuple[dict[Precision, Graphs], dict[str, Signature]]:
+    """Write both graphs at both precisions and the weights they share.
+
+    Args:
+        network: With weights from `round_weights`.
+        ids: The vocabulary's special ids.
+        directory: Where the files go.
+
+    Returns:
+        File names by precision, and the graphs' signatures.
+    """
+    weights = WeightsFile()
+    step = DecoderStep(network, Embedding(network), [ids.pad_id, ids.unk_id, ids.start_id])
+    graphs: dict[Precision, Graphs] = {}
+    signature: dict[str, Signature] = {}
+    for precision in Precision:
+        encode, bound = encode_graph(network, step, weights, precision)
+        config = AdvanceConfig(
+            steps=STEPS,
+            # Integers are for the CPU, where a Loop can stop early; floats are for the GPU,
+            # where control flow costs a wait for the host at every step.
+            unrolled=precision is Precision.FLOAT,
+            precision=precision,
+            memory_bound=bound,
+            pad_id=ids.pad_id,
+            end_id=ids.end_id,
+        )
+        advance = advance_graph(step, weights, config)
+        names = {}
+        for graph, model in (("encode", encode), ("advance", advance)):
+            model.producer_version = version("seq2serve")
+            names[graph] = f"{graph}.{precision}.onnx"
+            (directory / names[graph]).write_bytes(model.SerializeToString(deterministic=True))
+            signature[graph] = _signature(model)
+        graphs[precision] = Graphs(**names)
+    weights.write(directory)
+    for files in graphs.values():
+        for name in (files.encode, files.advance):
+            onnx.checker.check_model(str(directory / name))
+    return graphs, signature
+
+
+def digests(bundle: Path) -> dict[str, str]:
+    """sha256 of every file that is served."""
+    served = [*bundle.glob("*.onnx"), bundle / WEIGHTS_NAME, bundle / VOCABULARY_NAME]
+    return {path.name: sha256(path) for path in sorted([*served, bundle / _GOLDEN_NAME])}
+
+
+def _signature(model: onnx.ModelProto) -> Signature:
+    def tensors(values: list[onnx.ValueInfoProto]) -> dict[str, Tensor]:
+        return {value.name: _tensor(value.type.tensor_type) for value in values}
+
+    return Signature(
+        inputs=tensors(list(model.graph.input)), outputs=tensors(list(model.graph.output))
+    )
+
+
+def _tensor(kind: onnx.TypeProto.Tensor) -> Tensor:
+    dtype = np.dtype(helper.tensor_dtype_to_np_dtype(kind.elem_type)).name
+    if not kind.HasField("shape"):
+        return Tensor(dtype=dtype, shape=None)
+    return Tensor(
+        dtype=dtype, shape=tuple(axis.dim_param or axis.dim_value for axis in kind.shape.dim)
+    )
+
+
+def _data(report: CorpusReport) -> tuple[Corpus, ...]:
+    return tuple(
+        Corpus(
+            name=each.name,
+            split=each.split.value,
+            pairs=sum(each.kept.values()),
+            licence=each.licence,
+            origin=each.origin,
+            sha256=each.sha256,
+        )
+        for each in report.inputs
+    )

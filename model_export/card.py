@@ -1,0 +1,97 @@
+"""A bundle's README.md: the model card, made from its manifest and nothing else."""
+
+from pathlib import Path
+
+from service.bundle.manifest import Manifest
+from service.domain import Task
+
+CARD_NAME = "README.md"
+
+
+def write_card(manifest: Manifest, directory: Path) -> None:
+    """Write the model card (Mitchell et al. 2019) beside the manifest."""
+    (directory / CARD_NAME).write_text(model_card(manifest), encoding="utf-8")
+
+
+def model_card(manifest: Manifest) -> str:
+    """The card as Markdown."""
+    languages = (
+        f"{manifest.source_language} -> {manifest.target_language}"
+        if manifest.task is Task.TRANSLATION
+        else manifest.source_language
+    )
+    sections = [
+        f"# {manifest.name}\n\n{manifest.description}",
+        _facts(manifest, languages),
+        f"## Limits\n\n{manifest.limitations}",
+        _scores(manifest),
+        _data(manifest),
+        "## Licence and attribution\n\n"
+        f"Weights: {manifest.licence}.\n\n"
+        + "\n".join(f"- {credit}" for credit in manifest.attribution),
+        _verification(manifest),
+        (
+            "## Train it again\n\n"
+            "The whole recipe is in `manifest.json` under `recipe`; `docs/data.md` says where the "
+            "data comes from. With the data in `$DATA_DIR`:\n\n"
+            f"    python -m model_export all model_export/recipes/{manifest.name}.toml"
+        ),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _facts(manifest: Manifest, languages: str) -> str:
+    search, limits = manifest.search, manifest.limits
+    rows = [
+        ("Task", manifest.task),
+        ("Languages", languages),
+        ("Version", manifest.version),
+        ("Digest", manifest.digest[:16]),
+        ("Vocabulary", f"{manifest.vocabulary_size} SentencePiece pieces, source and target"),
+        ("Default search", f"beam {search.beam_size}, length penalty {search.length_penalty}"),
+        (
+            "Accepts",
+            (
+                f"{limits.max_source_tokens} source tokens, {limits.max_target_tokens} target "
+                f"tokens, beam {limits.max_beam_size}"
+            ),
+        ),
+    ]
+    return "| | |\n|---|---|\n" + "\n".join(f"| {name} | {value} |" for name, value in rows)
+
+
+def _scores(manifest: Manifest) -> str:
+    if not manifest.scores:
+        return "## Scores\n\nNot measured."
+    head = "| test set | metric | value | better | precision, beam |\n|---|---|---|---|---|\n"
+    rows = "\n".join(
+        f"| {score.corpus} ({score.sentences}) | {score.metric} | {score.value:.2f} | "
+        f"{score.better} | {score.precision}, {score.beam_size} |"
+        for score in manifest.scores
+    )
+    return (
+        "## Scores\n\nOf what is served: ONNX Runtime, the service's own segmentation and beam "
+        "search. Signatures are in the manifest.\n\n" + head + rows
+    )
+
+
+def _data(manifest: Manifest) -> str:
+    head = "| corpus | used for | pairs | licence | origin |\n|---|---|---|---|---|\n"
+    rows = "\n".join(
+        f"| {corpus.name} | {corpus.split} | {corpus.pairs} | {corpus.licence} | {corpus.origin} |"
+        for corpus in manifest.data
+    )
+    return "## Data\n\n" + head + rows
+
+
+def _verification(manifest: Manifest) -> str:
+    found = manifest.verification
+    if found is None:
+        return "## Verification\n\nNot verified; the service refuses this bundle."
+    return (
+        "## Verification\n\n"
+        f"On {found.sources} sources the float graphs gave PyTorch's log-probabilities within "
+        f"{found.float_logit_difference:.1e} and {found.float_equal_hypotheses:.1%} of its "
+        f"whole n-best lists; the int8 graphs gave {found.int8_equal_hypotheses:.1%} of its "
+        f"answers (torch {found.torch}, onnxruntime {found.onnxruntime})."
+    )

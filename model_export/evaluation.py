@@ -1,0 +1,185 @@
+"""The `evaluate` step: score what is served, by the code that serves it.
+
+Test lines go through the service's own pipeline and engine, segmentation and all, on the
+bundle's ONNX graphs; what comes out is what an HTTP client would have got.
+"""
+
+import asyncio
+import json
+import logging
+import os
+from collections.abc import Iterator
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+
+from tqdm import tqdm
+
+from model_export.config import Recipe
+from model_export.corpus import Split, read_report, read_split
+from model_export.metrics import Score as Measured
+from model_export.metrics import (
+    bleu,
+    bleu_by_source_length,
+    characters_kept,
+    chrf,
+    empty_outputs,
+    loops,
+    multi30k_bleu,
+    rouge,
+    source_copies,
+    token_f1,
+    unsupported_names,
+    unsupported_numbers,
+)
+from service.bundle.loader import Bundle
+from service.bundle.manifest import Manifest, Score
+from service.domain import Task
+from service.engine import Engine, EngineLimits
+from service.errors import ServiceError
+from service.pipeline import Pipeline, SearchOverrides, TextLimits, TextRequest
+
+logger = logging.getLogger(__name__)
+
+# Lines asked at once: enough to fill the engine's batches, few enough for a lively bar.
+_LINES = 256
+
+_PLENTY = 1 << 40
+
+
+def answer_lines(bundle: Bundle, lines: list[str], overrides: SearchOverrides) -> list[str]:
+    """The service's answer to each line, every line a request of its own.
+
+    Raises:
+        ServiceError: The service would have refused a line, or failed.
+    """
+    limits = EngineLimits(
+        max_queue_items=_PLENTY,
+        max_queue_tokens=_PLENTY,
+        max_batch_sources=32,
+        max_batch_tokens=_PLENTY,
+        workers=os.cpu_count() or 1,
+    )
+    engine = Engine(bundle.model, limits)
+    pipeline = Pipeline(
+        bundle.manifest,
+        bundle.tokenizer,
+        bundle.tokenizer,
+        engine,
+        TextLimits(max_characters=_PLENTY, max_sentences=_PLENTY),
+    )
+    engine.start()
+    try:
+        return asyncio.run(_answers(pipeline, lines, overrides))
+    finally:
+        engine.close()
+
+
+async def _answers(pipeline: Pipeline, lines: list[str], overrides: SearchOverrides) -> list[str]:
+    texts: list[str] = []
+    requests = [TextRequest(line, options=overrides) for line in lines]
+    with tqdm(total=len(requests), unit="line", desc="decoding") as bar:
+        for start in range(0, len(requests), _LINES):
+            for outcome in await pipeline.run_many(requests[start : start + _LINES]):
+                if isinstance(outcome, ServiceError):
+                    raise outcome
+                texts.append(outcome.text)
+            bar.update(len(texts) - bar.n)
+    return texts
+
+
+def evaluate_bundle(
+    recipe: Recipe, run: Path, bundle: Bundle, overrides: SearchOverrides
+) -> list[Score]:
+    """Score a loaded bundle on the recipe's test sets; writes outputs and scores to `run`.
+
+    Args:
+        recipe: Names the task and the test sets.
+        run: Prepared run directory; gets `outputs/` and `evaluation.json`.
+        bundle: What is scored.
+        overrides: Search options other than the bundle's defaults.
+
+    Returns:
+        Every score of every test set, in a fixed order.
+    """
+    scores: list[Score] = []
+    beam_size = overrides.beam_size or bundle.manifest.search.beam_size
+    directory = run / "outputs"
+    directory.mkdir(exist_ok=True)
+    for corpus, pairs in _test_sets(run):
+        sources = [source for source, _ in pairs]
+        references = [target for _, target in pairs]
+        outputs = answer_lines(bundle, sources, overrides)
+        (directory / f"{corpus}.{bundle.precision}.txt").write_text(
+            "".join(f"{line}\n" for line in outputs), encoding="utf-8"
+        )
+        measured = _measure(recipe, sources, outputs, references)
+        for score in measured:
+            logger.info("%s: %s", corpus, score)
+        if recipe.task is Task.TRANSLATION:
+            for bucket in bleu_by_source_length(sources, outputs, references):
+                logger.info(
+                    "%s: source words %d to %s: %s",
+                    corpus,
+                    bucket.at_least,
+                    bucket.at_most or "more",
+                    bucket.bleu,
+                )
+        scores += [
+            Score(
+                corpus=corpus,
+                metric=score.name,
+                value=round(score.value, 2),
+                better=score.better,
+                signature=score.signature,
+                sentences=score.sentences,
+                precision=bundle.precision,
+                beam_size=beam_size,
+            )
+            for score in measured
+        ]
+    report = {
+        "digest": bundle.manifest.digest,
+        "overrides": asdict(overrides),
+        "scores": [score.model_dump(mode="json") for score in scores],
+    }
+    (run / "evaluation.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    return scores
+
+
+def record_scores(manifest: Manifest, scores: list[Score], directory: Path) -> Manifest:
+    """Put scores into a bundle's manifest in place of those it had."""
+    scored = manifest.model_copy(update={"scores": tuple(scores)})
+    scored.write(directory)
+    return scored
+
+
+def _test_sets(run: Path) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """Name and pairs of each test corpus; the prepared files hold one after the other."""
+    pairs = read_split(run, Split.TEST)
+    for corpus in read_report(run).inputs:
+        if corpus.split is Split.TEST:
+            yield corpus.name, list(islice(pairs, corpus.kept[Split.TEST]))
+
+
+def _measure(
+    recipe: Recipe, sources: list[str], outputs: list[str], references: list[str]
+) -> list[Measured]:
+    faults = [empty_outputs(outputs), loops(sources, outputs)]
+    if recipe.task is Task.SUMMARIZATION:
+        return [
+            *rouge(outputs, references),
+            token_f1(outputs, references),
+            characters_kept(sources, outputs),
+            unsupported_numbers(sources, outputs),
+            unsupported_names(sources, outputs),
+            *faults,
+        ]
+    assert recipe.target_language is not None
+    return [
+        bleu(outputs, references),
+        chrf(outputs, references),
+        multi30k_bleu(outputs, references, recipe.target_language),
+        source_copies(sources, outputs, references),
+        *faults,
+    ]

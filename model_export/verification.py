@@ -1,0 +1,228 @@
+"""The `verify` step: ONNX Runtime against PyTorch, on sources of the dev set.
+
+Three comparisons, each over batches that mix lengths, so that padding is part of the test:
+
+- the float graphs, step by step: every token, parent and log-probability of every beam
+- the int8 graphs, by their answers: rounded activations may turn near ties, no more
+- golden cases are chosen among sources on which all three agree by a clear margin
+
+Only then does the manifest say that the bundle was verified, and only then is it served.
+"""
+
+import logging
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from model_export.bundle import digests, load_network
+from model_export.config import Recipe
+from model_export.corpus import Split, read_split
+from model_export.errors import VerificationError
+from model_export.export.linear import round_weights
+from model_export.model.search import TorchDecoder
+from model_export.vocabulary import MODEL_NAME as VOCABULARY_NAME
+from service.bundle.golden import GoldenCase, check_golden, write_golden
+from service.bundle.loader import load_model
+from service.bundle.manifest import Manifest, Precision, Verification
+from service.decoding.batch import decode
+from service.decoding.contract import DecoderModel
+from service.decoding.runtime import Device
+from service.domain import DecodedHypothesis, SearchOptions
+from service.text.tokenizer import Tokenizer
+
+logger = logging.getLogger(__name__)
+
+# Dev sources that are compared, and how many share a batch.
+SOURCES = 128
+BATCH = 16
+
+# What float rounding may do: sums in another order differ by 1e-6 relative, and an error made
+# at one step is carried to the next. Near ties may then fall either way.
+FLOAT_TOLERANCE = 1e-3
+LEAST_FLOAT_EQUAL = 0.98
+
+# What rounding activations to int8 may do to whole answers. A wrong product leaves nothing.
+LEAST_INT8_EQUAL = 0.5
+
+GOLDEN_CASES = 24
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    source: list[int]
+    torch: list[DecodedHypothesis]
+    float_: list[DecodedHypothesis]
+    int8: list[DecodedHypothesis]
+
+    @property
+    def margin(self) -> float:
+        """By how much PyTorch prefers its answer to the next best; up is clearer."""
+        if len(self.torch) < 2:
+            return float("-inf")
+        return self.torch[0].score - self.torch[1].score
+
+
+def verify_bundle(recipe: Recipe, run: Path, bundle: Path) -> Verification:
+    """Compare a bundle with the network it was exported from, and mark it verified.
+
+    Raises:
+        VerificationError: They differ by more than rounding; says where first.
+    """
+    tokenizer = Tokenizer.load(run / VOCABULARY_NAME)
+    network = round_weights(load_network(recipe, run, tokenizer))
+    manifest = Manifest.read(bundle)
+    torch_model = TorchDecoder(
+        network, start_id=tokenizer.start_id, end_id=tokenizer.end_id, steps=manifest.steps
+    )
+    models = {
+        precision: load_model(bundle, manifest, precision, Device.CPU, threads=1)
+        for precision in manifest.graphs
+    }
+    sources = _dev_sources(recipe, run, tokenizer)
+    options = _options(manifest)
+    float_model = models[Precision.FLOAT]
+    difference = _compare_steps(torch_model, float_model, sources, options)
+    answers = [
+        _Answered(*each)
+        for each in zip(
+            sources,
+            decode(torch_model, sources, options, BATCH),
+            decode(float_model, sources, options, BATCH),
+            decode(models[Precision.INT8], sources, options, BATCH),
+            strict=True,
+        )
+    ]
+    float_equal = float(np.mean([_same(each.torch, each.float_) for each in answers]))
+    int8_equal = float(np.mean([_same(each.torch[:1], each.int8[:1]) for each in answers]))
+    for name, share, least in (
+        ("float", float_equal, LEAST_FLOAT_EQUAL),
+        ("int8", int8_equal, LEAST_INT8_EQUAL),
+    ):
+        if share < least:
+            raise VerificationError(
+                f"the {name} graphs answer {share:.1%} of {len(answers)} sources as PyTorch "
+                f"does; at least {least:.0%} is needed"
+            )
+    cases = _golden_cases(answers, options)
+    for model in models.values():
+        check_golden(model, cases)
+    write_golden(bundle / manifest.golden, cases)
+    verification = Verification(
+        torch=version("torch").split("+")[0],
+        onnxruntime=version("onnxruntime"),
+        sources=len(answers),
+        float_logit_difference=difference,
+        float_equal_hypotheses=float_equal,
+        int8_equal_hypotheses=int8_equal,
+    )
+    manifest.model_copy(update={"files": digests(bundle), "verification": verification}).write(
+        bundle
+    )
+    logger.info(
+        "verified on %d sources: float graphs within %.1e and %.1f %% equal, int8 %.1f %% equal",
+        len(answers),
+        difference,
+        100 * float_equal,
+        100 * int8_equal,
+    )
+    return verification
+
+
+def _dev_sources(recipe: Recipe, run: Path, tokenizer: Tokenizer) -> list[list[int]]:
+    """The first dev sources, each once, and one as long as the model takes."""
+    limit = recipe.limits.max_source_tokens
+    sources: dict[tuple[int, ...], None] = {}
+    for source, _ in read_split(run, Split.DEV):
+        sources[(*tokenizer.encode(source)[: limit - 1], tokenizer.end_id)] = None
+        if len(sources) == SOURCES:
+            break
+    if not sources:
+        raise VerificationError("the run has no dev set to compare on")
+    found = [list(source) for source in sources]
+    joined = [token for source in found for token in source[:-1]]
+    return [*found, [*joined[: limit - 1], tokenizer.end_id]]
+
+
+def _options(manifest: Manifest) -> SearchOptions:
+    """The served search, with every hypothesis looked at and a bound on runaways."""
+    defaults = manifest.search
+    return SearchOptions(
+        beam_size=defaults.beam_size,
+        num_hypotheses=defaults.beam_size,
+        length_penalty=defaults.length_penalty,
+        min_decoding_length=defaults.min_decoding_length,
+        max_decoding_length=min(defaults.max_decoding_length, 64),
+    )
+
+
+def _compare_steps(
+    expected: DecoderModel, actual: DecoderModel, sources: list[list[int]], options: SearchOptions
+) -> float:
+    """Largest difference of a log-probability over whole searches of the same beams.
+
+    A batch is compared until a near tie makes the beams part; how often whole answers differ
+    is judged apart.
+    """
+    largest = 0.0
+    for start in tqdm(range(0, len(sources), BATCH), desc="steps", leave=False):
+        batch = sources[start : start + BATCH]
+        settings = [options] * len(batch)
+        left = expected.encode(batch, settings, options.beam_size)
+        right = actual.encode(batch, settings, options.beam_size)
+        for name, arrays in (("memory", left.memory), ("decoder", left.decoder)):
+            for key, array in arrays.items():
+                gap = float(np.abs(array - getattr(right, name)[key]).max())
+                if not gap <= FLOAT_TOLERANCE:
+                    raise VerificationError(
+                        f"encode: {name}.{key} differs by {gap:.2e} in sources "
+                        f"{start}..{start + len(batch) - 1}; the tolerance is {FLOAT_TOLERANCE}"
+                    )
+        step = 0
+        while not left.finished.all():
+            left, ours = expected.advance(left)
+            right, theirs = actual.advance(right)
+            same = (ours.tokens == theirs.tokens) & (ours.parents == theirs.parents)
+            together = same.all(axis=2).cumprod(axis=0).astype(bool)  # [n, B]
+            finite = np.isfinite(ours.log_probs) & together[:, :, np.newaxis]
+            gaps = np.abs(ours.log_probs - theirs.log_probs)[finite]
+            gap = float(gaps.max(initial=0.0))
+            if not gap <= FLOAT_TOLERANCE:
+                raise VerificationError(
+                    f"advance: a log-probability differs by {gap:.2e} after step {step} in "
+                    f"sources {start}..{start + len(batch) - 1}; "
+                    f"the tolerance is {FLOAT_TOLERANCE}"
+                )
+            largest = max(largest, gap)
+            step += len(ours.tokens)
+            if not together.all():
+                break
+    return largest
+
+
+def _same(left: list[DecodedHypothesis], right: list[DecodedHypothesis]) -> bool:
+    return [each.token_ids for each in left] == [each.token_ids for each in right]
+
+
+def _golden_cases(answers: list[_Answered], options: SearchOptions) -> list[GoldenCase]:
+    """The clearest answers on which PyTorch, float and int8 agree, long and short ones."""
+    agreed = [
+        each
+        for each in answers
+        if _same(each.torch[:1], each.float_[:1]) and _same(each.torch[:1], each.int8[:1])
+    ]
+    agreed.sort(key=lambda each: each.margin, reverse=True)
+    clear = agreed[: max(GOLDEN_CASES, len(agreed) // 2)]
+    clear.sort(key=lambda each: len(each.source))
+    picked = np.unique(np.linspace(0, len(clear) - 1, GOLDEN_CASES).round().astype(int))
+    return [
+        GoldenCase(
+            source_ids=tuple(each.source),
+            options=options,
+            token_ids=each.torch[0].token_ids,
+            score=each.torch[0].score,
+        )
+        for each in (clear[index] for index in picked)
+    ]

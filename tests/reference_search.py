@@ -4,8 +4,8 @@ One source at a time, hypotheses as tuples, float32 only where the graph has flo
 driven by any function from a prefix to next-token logits, so the same code checks the
 engine (through `tests.fakes.TableModel`) and the exported graphs (through PyTorch).
 
-Normalisation is over the whole vocabulary: forbidding a token does not make the others more
-probable.
+Tokens that are never produced are no part of the distribution. An end mark that comes too
+early is: forbidding it does not make the others more probable.
 """
 
 from collections.abc import Callable, Sequence
@@ -69,9 +69,11 @@ class Move:
     token: int | None  # None: it did not grow
 
 
-def log_softmax(logits: FloatArray) -> FloatArray:
-    """Natural log of the softmax, float32, [V]."""
-    shifted = logits - logits.max()
+def next_log_probs(logits: FloatArray, rules: Rules) -> FloatArray:
+    """Natural log of the softmax over the tokens that can be produced, float32, [V]."""
+    possible = logits.copy()
+    possible[list(rules.never)] = -np.inf
+    shifted = possible - possible.max()
     return np.asarray(shifted - np.log(np.exp(shifted).sum()), dtype=np.float32)
 
 
@@ -166,15 +168,13 @@ def _continuations(
     hypothesis: Hypothesis, logits: Logits, rules: Rules
 ) -> list[tuple[int, np.float32]]:
     """Allowed next tokens, best first, each with the log-probability of the whole."""
-    row = logits(hypothesis.tokens)
-    log_probs = hypothesis.log_prob + log_softmax(row)
+    own = next_log_probs(logits(hypothesis.tokens), rules)
+    log_probs = hypothesis.log_prob + own
     may_end = len(hypothesis.tokens) + 1 >= rules.min_length
     return [
         (int(token), log_probs[token])
-        for token in np.argsort(-row, kind="stable")
-        if token not in rules.never
-        and (token != rules.end_id or may_end)
-        and np.isfinite(log_probs[token])
+        for token in np.argsort(-own, kind="stable")
+        if (token != rules.end_id or may_end) and np.isfinite(log_probs[token])
     ]
 
 

@@ -75,7 +75,7 @@ def test_the_engine_finds_what_the_plain_search_finds(asked: DecodeRequest, step
         assert hypothesis.finish_reason is (FinishReason.END if ended else FinishReason.LENGTH)
         assert hypothesis.log_prob == float(twin.log_prob)
         assert hypothesis.score == pytest.approx(slow.score(twin, rules))
-        own = [slow.log_softmax(logits(words[:t]))[word] for t, word in enumerate(words)]
+        own = [slow.next_log_probs(logits(words[:t]), rules)[word] for t, word in enumerate(words)]
         np.testing.assert_allclose(hypothesis.token_log_probs, own, atol=1e-5)
         assert hypothesis.attention is not None
         assert hypothesis.attention.shape == (len(words), len(asked.source_ids))

@@ -25,7 +25,7 @@ from tests.engine.scenes import (
     request,
     run,
 )
-from tests.fakes import END, FIRST_WORD, HandClock, echo_table, random_table
+from tests.fakes import FIRST_WORD, HandClock, echo_table, random_table
 
 POISON = FIRST_WORD + 7
 
@@ -252,14 +252,14 @@ def test_a_model_that_encodes_nothing_is_not_blamed_on_a_source() -> None:
 
 
 def test_a_search_without_any_hypothesis_is_an_error_not_an_empty_answer() -> None:
-    # Nothing but pad and the like may follow, and those are never produced.
-    def hopeless(source: tuple[int, ...], prefix: tuple[int, ...]):  # type: ignore[no-untyped-def]
+    # Only the end mark is possible, and it would come too early.
+    def only_the_end(source: tuple[int, ...], prefix: tuple[int, ...]):  # type: ignore[no-untyped-def]
         logits = random_table()(source, prefix).copy()
-        logits[END:] = float("-inf")
+        logits[FIRST_WORD:] = float("-inf")
         return logits
 
-    engine = Engine(WatchedModel(hopeless), WIDE)
-    future = engine.submit(request(3))
+    engine = Engine(WatchedModel(only_the_end), WIDE)
+    future = engine.submit(request(3, options(min_decoding_length=1)))
     run(engine)
     with pytest.raises(DecodingFailed, match="no hypothesis"):
         future.result(timeout=0)

@@ -1,7 +1,6 @@
 """The `export` step: a trained network as a bundle, not yet verified."""
 
 import shutil
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,7 @@ from model_export.export.network import DecoderStep, Embedding
 from model_export.model.seq2seq import Seq2Seq
 from model_export.training import MODEL_NAME as CHECKPOINT_NAME
 from model_export.vocabulary import MODEL_NAME as VOCABULARY_NAME
+from service import __version__
 from service.bundle.golden import write_golden
 from service.bundle.manifest import (
     Corpus,
@@ -140,7 +140,7 @@ def write_graphs(
         advance = advance_graph(step, weights, config)
         names = {}
         for graph, model in (("encode", encode), ("advance", advance)):
-            model.producer_version = version("seq2serve")
+            model.producer_version = __version__
             names[graph] = f"{graph}.{precision}.onnx"
             (directory / names[graph]).write_bytes(model.SerializeToString(deterministic=True))
             signature[graph] = _signature(model)
@@ -169,8 +169,6 @@ def _signature(model: onnx.ModelProto) -> Signature:
 
 def _tensor(kind: onnx.TypeProto.Tensor) -> Tensor:
     dtype = np.dtype(helper.tensor_dtype_to_np_dtype(kind.elem_type)).name
-    if not kind.HasField("shape"):
-        return Tensor(dtype=dtype, shape=None)
     return Tensor(
         dtype=dtype, shape=tuple(axis.dim_param or axis.dim_value for axis in kind.shape.dim)
     )

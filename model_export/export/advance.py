@@ -107,17 +107,16 @@ def advance_graph(
     """
     graph = Graph("advance", weights)
     search = _Search(step, config)
-    carried = _Carried(
-        *(
-            graph.input(name, dtype, [step.size if axis == "D" else axis for axis in shape])
-            for name, (dtype, shape) in _CARRIED.items()
-        )
-    )
+    shapes = {
+        name: (dtype, [step.size if axis == "D" else axis for axis in axes])
+        for name, (dtype, axes) in _CARRIED.items()
+    }
+    carried = _Carried(*(graph.input(name, *declared) for name, declared in shapes.items()))
     fixed = search.prepare(graph, carried.hidden)
     run = _unrolled if config.unrolled else _looped
     after, taken = run(graph, search, fixed, carried)
-    for (name, (dtype, _)), value in zip(_CARRIED.items(), astuple(after), strict=True):
-        graph.output(f"next.{name}", value, dtype, None)
+    for (name, declared), value in zip(shapes.items(), astuple(after), strict=True):
+        graph.output(f"next.{name}", value, *declared)
     graph.output("step.tokens", taken.tokens, np.int64, ["n", "B", "K"])
     graph.output("step.parents", taken.parents, np.int64, ["n", "B", "K"])
     graph.output("step.log_probs", taken.log_probs, np.float32, ["n", "B", "K"])

@@ -98,9 +98,9 @@ class Graph:
         return name
 
     def output(
-        self, name: str, value: str, dtype: type[np.generic], shape: Sequence[str | int] | None
+        self, name: str, value: str, dtype: type[np.generic], shape: Sequence[str | int]
     ) -> None:
-        """Declare `value` an output called `name`; a shape of None says nothing about it."""
+        """Declare `value` an output called `name`."""
         self._nodes.append(helper.make_node("Identity", [value], [name]))
         self._outputs.append(helper.make_tensor_value_info(name, _ELEMENT_TYPES[dtype], shape))
 

@@ -44,8 +44,8 @@ class Tensor(_Section):
 
     dtype: str
     """NumPy's name of the element type."""
-    shape: tuple[int | str, ...] | None
-    """Axis sizes, symbols where they vary; null when the graph does not say."""
+    shape: tuple[int | str, ...]
+    """Axis sizes; symbols where they vary."""
 
 
 class Signature(_Section):

@@ -7,7 +7,7 @@ from service.errors import TooLarge
 from service.pipeline.options import ModelLimits, ResolvedOptions
 from service.pipeline.request import TextLimits, TextRequest
 from service.pipeline.response import SourceUse
-from service.text.fit import leading_words, split_to_fit
+from service.text.fit import fits, leading_words, split_to_fit
 from service.text.segment import Segment, split
 from service.text.tokenizer import Tokenizer
 
@@ -92,8 +92,6 @@ class Planner:
     def _parts_of(
         self, segment: Segment, request: TextRequest, options: ResolvedOptions
     ) -> list[Part]:
-        if not has_words(segment.text):
-            return [Part(segment.before, segment.text, segment.start, False, None)]
         cuts = split_to_fit(segment.text, self._max_tokens, self._tokenizer)
         return [
             Part(
@@ -110,17 +108,17 @@ class Planner:
         segments = split(request.text, self._language).segments
         if not any(has_words(segment.text) for segment in segments):
             return Plan((), request.text, SourceUse(len(segments), (), last_is_cut=False))
-        start, end = segments[0].start, segments[0].end
-        used = 0
-        for segment in segments:
-            if len(self._tokenizer.encode(request.text[start : segment.end])) > self._max_tokens:
+        lead = leading_words(segments[0].text, self._max_tokens, self._tokenizer)
+        is_cut = len(lead) < len(segments[0].text)
+        start = segments[0].start
+        end, used = start + len(lead), 1
+        for segment in segments[1:] if not is_cut else ():
+            text = request.text[start : segment.end]
+            if not fits(text, self._max_tokens, self._tokenizer):
                 break
             end = segment.end
             used += 1
-        is_cut = used == 0
-        if is_cut:
-            end = start + len(leading_words(segments[0].text, self._max_tokens, self._tokenizer))
-        spans = [(segment.start, min(segment.end, end)) for segment in segments[: used or 1]]
+        spans = [(segment.start, min(segment.end, end)) for segment in segments[:used]]
         text = request.text[start:end]
         part = Part("", text, start, is_cut, self._decode(text, request, options))
         return Plan((part,), "", SourceUse(len(segments), tuple(spans), last_is_cut=is_cut))

@@ -178,5 +178,4 @@ def _narrowed(span: Span, starts: Sequence[int], ends: Sequence[int]) -> Span:
         starts: Where each character of the normalised text begins in the original.
         ends: Where it ends there.
     """
-    first = bisect_right(ends, span[0])
-    return first, max(first, bisect_left(starts, span[1]))
+    return bisect_right(ends, span[0]), bisect_left(starts, span[1])

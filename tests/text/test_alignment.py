@@ -54,6 +54,12 @@ def test_the_strongest_word_is_named_even_if_weak() -> None:
     assert strengths(word) == {(0, 1): 0.02}
 
 
+def test_a_word_without_a_token_of_its_own_is_left_out() -> None:
+    attention = np.array([[1.0, 0.0]], dtype=np.float32)
+    aligned = align(attention, "a.", [(0, 2)], "b", [(0, 1)])
+    assert [word.span for word in aligned] == [(0, 1)]
+
+
 def strengths(word: AlignedWord) -> dict[Span, float]:
     return {source.span: round(source.weight, 5) for source in word.sources}
 

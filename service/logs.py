@@ -5,8 +5,8 @@ An event is a constant word and fields::
     log_event(logger, logging.INFO, "request", request_id="…", code="ok", seconds=0.031)
 
 Exceptions are written as their type and the places they passed through, without their
-message: `UnicodeEncodeError`, for one, quotes the very text it failed on. Our own errors
-(`ServiceError`) promise not to quote, so their message is kept.
+message: many quote the very value they failed on. Our own errors (`ServiceError`) promise not
+to quote, so their message is kept.
 """
 
 import datetime as dt

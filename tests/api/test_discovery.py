@@ -149,6 +149,9 @@ def test_what_does_not_exist(client: LocalClient) -> None:
     assert unknown.json()["error"] == "there is no GET /translation"
     assert unknown.json()["code"] == "not_found"
 
+    # Not redirected: a client that follows a redirect turns its POST into a GET.
+    assert client.get("/languages/").status_code == 404
+
     wrong = client.request("DELETE", "/summarize")
     assert wrong.status_code == 405
     assert wrong.json()["code"] == "method_not_allowed"

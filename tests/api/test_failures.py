@@ -98,15 +98,16 @@ def test_each_error_has_its_status_and_code(
 def test_an_unexpected_error_says_nothing_of_what_is_inside(
     make_client: MakeClient, logs: LogLines
 ) -> None:
-    client = make_client(failing(UnicodeEncodeError("latin-1", SECRET, 0, 1, "no")))
+    client = make_client(failing(KeyError(SECRET)))
     response = client.post("/translate", json=FIELDS)
 
     assert response.status_code == 500
     assert response.json()["code"] == "internal"
-    assert "Unicode" not in response.json()["error"]
+    assert "KeyError" not in response.text
+    assert SECRET not in response.text
     [line] = logs.requests
     assert line["level"] == "error"
-    assert line["exception"]["type"] == "builtins.UnicodeEncodeError"
+    assert line["exception"]["type"] == "builtins.KeyError"
     assert any("test_failures.py" in frame for frame in line["exception"]["frames"])
     assert SECRET not in "\n".join(logs.lines)
 
@@ -206,13 +207,13 @@ class TestBodyLimit:
     def test_an_undeclared_one_is_refused_before_it_is_all_read(self, client: LocalClient) -> None:
         sent = 0
 
-        async def endless() -> AsyncIterator[bytes]:
+        async def chunks() -> AsyncIterator[bytes]:
             nonlocal sent
-            while True:
+            while sent < 1_000_000:
                 sent += 1000
                 yield b"x" * 1000
 
-        response = client.post("/translate", content=endless())
+        response = client.post("/translate", content=chunks())
 
         assert response.status_code == 413
         assert 20_000 < sent < 25_000

@@ -84,7 +84,7 @@ lint: $(DEV_STAMP) ## Formatting, lint, types and import rules
 	$(DEV) -m ruff format --check .
 	$(DEV) -m ruff check .
 	$(DEV) -m mypy
-	$(DEV) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()' --no-logo
+	.venv-dev/bin/lint-imports --no-logo
 
 .PHONY: check
 check: lint test ## What CI runs: lint, then test

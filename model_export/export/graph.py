@@ -26,6 +26,7 @@ _ELEMENT_TYPES: dict[type[np.generic], int] = {
     np.int64: TensorProto.INT64,
     np.int32: TensorProto.INT32,
     np.int8: TensorProto.INT8,
+    np.uint8: TensorProto.UINT8,
     np.bool_: TensorProto.BOOL,
 }
 

@@ -4,7 +4,9 @@ Every weight is stored once, as signed int8 with one scale per output channel (s
 `Precision.FLOAT` graphs turn it back into float32, which the runtime does once, when it loads
 the graph. `Precision.INT8` graphs multiply in integers wherever the activation is known to
 lie within a bound: a fixed scale of bound / 127 needs no calibration, and since an integer
-sum does not depend on its order, a row's product is the same bits in any batch.
+sum does not depend on its order, a row's product is the same bits in any batch. Activations
+are unsigned with a zero point in the middle, because that is the product with signed weights
+that processors have instructions for.
 
 Jacob et al. 2018 (integer-arithmetic-only inference), eq. 1 with zero points of 0.
 """
@@ -22,6 +24,7 @@ from service.bundle.manifest import Precision
 from service.domain import FloatArray
 
 _LARGEST = 127
+_ZERO_POINT = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +76,12 @@ def dequantized(graph: Graph, name: str, matrix: QuantizedMatrix) -> str:
 
 
 def quantize(graph: Graph, value: str, bound: float) -> str:
-    """`value`, within [-bound, bound], as int8 of scale bound / 127."""
+    """`value`, within [-bound, bound], as uint8 of scale bound / 127 and zero point 128."""
     return graph.op(
-        "QuantizeLinear", value, graph.const(bound / _LARGEST, np.float32), graph.const(0, np.int8)
+        "QuantizeLinear",
+        value,
+        graph.const(bound / _LARGEST, np.float32),
+        graph.const(_ZERO_POINT, np.uint8),
     )
 
 
@@ -99,14 +105,13 @@ class Linear:
 
     def of_integers(self, graph: Graph, value: str, bound: float) -> str:
         """Apply to what `quantize` made of a value within [-bound, bound]."""
-        zero = graph.const(0, np.int8)
         inputs = [
             value,
             graph.weight(f"{self.name}.int8", self.matrix.values),
             graph.const(bound / _LARGEST, np.float32),
             graph.weight(f"{self.name}.scale", self.matrix.scales),
-            zero,
-            zero,
+            graph.const(_ZERO_POINT, np.uint8),
+            graph.const(0, np.int8),
         ]
         if self.bias is not None:
             inputs.append(graph.weight(f"{self.name}.bias", self.bias))

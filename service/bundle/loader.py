@@ -79,10 +79,11 @@ def load_bundle(directory: Path, provider: Provider, threads: int) -> Bundle:
         SettingsError: `require-cuda`, and CUDA cannot be had.
     """
     manifest, tokenizer, cases = _checked(directory)
-    for device, precision in _attempts(manifest, _device(provider)):
+    for device, precision in _attempts(manifest, provider):
         model = load_model(directory, manifest, precision, device, threads)
-        if provider is Provider.REQUIRE_CUDA and model.device is not Device.CUDA:
-            break
+        if model.device is not device:
+            logger.error("%s was given %s and runs on %s", manifest.name, device, model.device)
+            continue
         try:
             check_golden(model, cases)
         except GoldenMismatch as error:
@@ -140,10 +141,13 @@ def _device(provider: Provider) -> Device:
     return Device.CPU
 
 
-def _attempts(manifest: Manifest, device: Device) -> list[tuple[Device, Precision]]:
+def _attempts(manifest: Manifest, provider: Provider) -> list[tuple[Device, Precision]]:
     """What to try, best first. Integers are for the CPU: CUDA multiplies floats faster."""
-    attempts = [(Device.CUDA, Precision.FLOAT)] if device is Device.CUDA else []
-    attempts += [(Device.CPU, Precision.INT8), (Device.CPU, Precision.FLOAT)]
+    attempts = []
+    if _device(provider) is Device.CUDA:
+        attempts.append((Device.CUDA, Precision.FLOAT))
+    if provider is not Provider.REQUIRE_CUDA:
+        attempts += [(Device.CPU, Precision.INT8), (Device.CPU, Precision.FLOAT)]
     return [(where, how) for where, how in attempts if how in manifest.graphs]
 
 

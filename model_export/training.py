@@ -254,9 +254,10 @@ class _Trainer:
         return self.directory / f"step-{step}.pt"
 
     def _save(self) -> None:
-        random_states = [torch.get_rng_state()] * self.process.world_size
+        own = _random_states(self.process.device)
+        random_states = [own] * self.process.world_size
         if self.process.world_size > 1:
-            dist.all_gather_object(random_states, torch.get_rng_state())
+            dist.all_gather_object(random_states, own)
         if self.process.leads:
             checkpoint.save(
                 self.directory / "last.pt",
@@ -284,7 +285,10 @@ class _Trainer:
         except (RuntimeError, ValueError, KeyError) as error:
             raise CheckpointError(f"{path} belongs to another network: {error}") from error
         self.progress = Progress(**content["progress"])
-        torch.set_rng_state(content["random"][self.process.rank])
+        states = content["random"][self.process.rank]
+        torch.set_rng_state(states[0])
+        if self.process.device.type == "cuda":
+            torch.cuda.set_rng_state(states[1], self.process.device)
 
     def _write_average(self) -> None:
         states = [
@@ -294,6 +298,14 @@ class _Trainer:
             self.directory / MODEL_NAME,
             {"network": checkpoint.average(states), "progress": asdict(self.progress)},
         )
+
+
+def _random_states(device: torch.device) -> list[torch.Tensor]:
+    """States of the generators that dropout and sampling draw from."""
+    states = [torch.get_rng_state()]
+    if device.type == "cuda":
+        states.append(torch.cuda.get_rng_state(device))
+    return states
 
 
 class _Window:

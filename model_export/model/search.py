@@ -7,8 +7,10 @@ scores the dev set during training.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -37,9 +39,9 @@ class TorchDecoder:
     ) -> BatchState:
         """See `DecoderModel.encode`."""
         ids, widths = pad_sources(sources, self.pad_id)
-        lengths = torch.from_numpy(widths)
+        lengths = self._tensor(widths)
         decoder = self.network.decoder
-        encoded = self.network.encode(torch.from_numpy(ids), lengths)
+        encoded = self.network.encode(self._tensor(ids), lengths)
         memory: dict[str, Tensor] = {}
         state = {"hidden": torch.tanh(decoder.initial(encoded.summary))}
         if decoder.attention is None:
@@ -50,9 +52,9 @@ class TorchDecoder:
                 real = source_mask(lengths, ids.shape[1]).unsqueeze(2)
                 memory["keys"] = decoder.attention.keys(encoded.memory) * real
         return first_state(
-            memory={name: tensor.float().numpy() for name, tensor in memory.items()},
+            memory={name: tensor.float().cpu().numpy() for name, tensor in memory.items()},
             source_lengths=widths,
-            decoder={name: tensor.float().numpy() for name, tensor in state.items()},
+            decoder={name: tensor.float().cpu().numpy() for name, tensor in state.items()},
             options=options,
             slots=slots,
             start_id=self.start_id,
@@ -79,26 +81,31 @@ class TorchDecoder:
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         """Logits [B, K, V], new hidden state [B, K, D] and mean attention [B, K, S]."""
         network = self.network
-        embedded = network.embedding(torch.from_numpy(state.last_ids))
+        embedded = network.embedding(self._tensor(state.last_ids))
         step = network.decoder.step(
             source,
             network.decoder.first.input(embedded),
-            torch.from_numpy(state.decoder["hidden"]),
+            self._tensor(state.decoder["hidden"]),
         )
         logits = network.logits(network.decoder.features(step.state, step.context, embedded))
-        weights = None if step.weights is None else step.weights.mean(1)
-        return logits.float(), step.state.float(), weights
+        weights = None if step.weights is None else step.weights.mean(1).cpu()
+        return logits.float().cpu(), step.state.float().cpu(), weights
 
     def _source(self, state: BatchState) -> Source:
         decoder = self.network.decoder
         if decoder.attention is None:
             # The context is a source's own: every slot of it holds the same.
-            return Source(None, None, None, torch.from_numpy(state.decoder["context"][:, :1]))
-        values = torch.from_numpy(state.memory["values"])
-        keys = torch.from_numpy(state.memory.get("keys", state.memory["values"]))
-        mask = source_mask(torch.from_numpy(state.source_lengths), values.shape[1])
-        bias = torch.zeros(mask.shape).masked_fill_(~mask, -torch.inf)[:, None, None]
+            return Source(None, None, None, self._tensor(state.decoder["context"][:, :1]))
+        values = self._tensor(state.memory["values"])
+        keys = self._tensor(state.memory.get("keys", state.memory["values"]))
+        mask = source_mask(self._tensor(state.source_lengths), values.shape[1])
+        bias = torch.zeros(mask.shape, device=mask.device)
+        bias = bias.masked_fill_(~mask, -torch.inf)[:, None, None]
         return Source(decoder.attention.split(keys), decoder.attention.split(values), bias, None)
+
+    def _tensor(self, array: npt.NDArray[Any]) -> Tensor:
+        """An array where the network is; the search itself is done on the CPU."""
+        return torch.from_numpy(array).to(self.network.embedding.weight.device)
 
     def _step(self, source: Source, state: BatchState) -> tuple[BatchState, Chunk]:
         """One step of beam search; the chunk has n = 1."""

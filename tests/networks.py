@@ -4,6 +4,7 @@ Fresh weights make every beam the same few tokens. These are drawn so large that
 over units, beams differ from source to source, and hypotheses end at different lengths.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from functools import cache
 
@@ -50,10 +51,11 @@ def loud_network(
     with torch.no_grad():
         for module in network.modules():
             for parameter in module.parameters(recurse=False):
-                parameter.normal_(0, 0.5, generator=generator)
+                loudness = 2 / math.sqrt(parameter[0].numel()) if parameter.dim() > 1 else 0.5
+                parameter.normal_(0, loudness, generator=generator)
                 if isinstance(module, nn.LayerNorm):
                     parameter.add_(1)
-        network.embedding.weight.mul_(2)
+        network.embedding.weight.mul_(math.sqrt(network.config.size) / 2)
         # Most hypotheses end within a few steps, and some do not.
         network.output_bias[END] += 1
     return network.eval()

@@ -73,6 +73,7 @@ class _Fixed:
     values: str | None  # [B, N, S, D/N]
     padding: str | None  # [B, 1, 1, S]
     context: str | None  # [R, D], the fixed context of a model without attention
+    attending: str  # [B, max(K, 2)], rows that attend
     beam_size: str  # [B, 1]
     min_length: str  # [B, 1]
     max_length: str  # [B, 1]
@@ -215,6 +216,12 @@ class _Search:
         length_penalty = column("length_penalty", np.float32)
         wanted = graph.input("num_hypotheses", np.int64, ["B"])
         sources, slots = graph.size(hidden, 0), graph.size(hidden, 1)
+        slot_numbers = graph.range(slots)
+        first_rows = graph.unsqueeze(graph.op("Mul", graph.range(sources), slots), 1)
+        # ONNX Runtime multiplies one row by another routine than several, which rounds
+        # differently: a lone slot attends twice, so that it is the same bits among others.
+        pair = graph.range(graph.op("Max", slots, graph.ints(2)))
+        last = graph.op("Sub", slots, graph.ints(1))
         return _Fixed(
             token_table=self.decoder.token_table(graph),
             keys=keys,
@@ -228,8 +235,9 @@ class _Search:
             largest_length=graph.op("Pow", graph.cast(max_length, np.float32), length_penalty),
             wants_best=graph.op("Equal", wanted, graph.const(1, np.int64)),
             slots=slots,
-            slot_numbers=graph.range(slots),
-            first_rows=graph.unsqueeze(graph.op("Mul", graph.range(sources), slots), 1),
+            attending=graph.op("Add", first_rows, graph.op("Min", pair, last)),
+            slot_numbers=slot_numbers,
+            first_rows=first_rows,
             matrix=graph.op("Concat", sources, slots, axis=0),
             rows=graph.op("Concat", sources, slots, graph.ints(size), axis=0),
         )
@@ -296,12 +304,14 @@ class _Search:
         assert fixed.padding is not None
         context, weights = self.decoder.attention(
             graph,
-            graph.op("Reshape", middle, fixed.rows),
+            graph.op("Gather", middle, fixed.attending),
             keys=fixed.keys,
             values=fixed.values,
             bias=fixed.padding,
             precision=self.config.precision,
         )
+        context = graph.op("Gather", context, fixed.slot_numbers, axis=1)
+        weights = graph.op("Gather", weights, fixed.slot_numbers, axis=2)
         return graph.reshape(context, -1, self.decoder.size), weights
 
     def _candidates(

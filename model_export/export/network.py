@@ -148,31 +148,35 @@ def _gru_encoder(graph: Graph, module: GruEncoder, embedded: str, lengths: str) 
 def _conv_encoder(graph: Graph, module: ConvEncoder, embedded: str, lengths: str) -> Source:
     mask = graph.cast(source_mask(graph, embedded, lengths), np.float32)
     mask_rows = graph.unsqueeze(mask, 2)
-    mask_columns = graph.unsqueeze(mask, 1)
     placed = graph.op("Add", embedded, _positions(graph, embedded, module.size))
-    hidden = graph.transpose(graph.op("Mul", placed, mask_rows), 0, 2, 1)  # [B, D, S]
+    hidden = graph.op("Mul", placed, mask_rows)  # [B, S, D]
     for index, convolution in enumerate(module.convolutions):
         assert isinstance(convolution, nn.Conv1d)
-        name = f"encoder.{index}"
-        weight = array(convolution.weight)  # [2D, D, kernel]
-        matrix = QuantizedMatrix.of(weight.reshape(weight.shape[0], -1).T)
-        floats = graph.transpose(dequantized(graph, f"{name}.weight", matrix), 1, 0)
-        assert convolution.bias is not None
-        product = graph.op(
-            "Conv",
-            hidden,
-            graph.reshape(floats, *weight.shape),
-            graph.weight(f"{name}.bias", array(convolution.bias)),
-            pads=[weight.shape[2] // 2] * 2,
-        )
-        value, gate = graph.split(product, [weight.shape[1]] * 2, axis=1)
+        product = _convolution(graph, f"encoder.{index}", convolution, hidden)
+        value, gate = graph.split(product, [module.size] * 2)
         gated = graph.op("Mul", value, graph.op("Sigmoid", gate))
         halved = graph.op(
             "Mul", graph.op("Add", hidden, gated), graph.const(math.sqrt(0.5), np.float32)
         )
-        hidden = graph.op("Mul", halved, mask_columns)
-    memory = graph.transpose(hidden, 0, 2, 1)
-    return Source(memory, _mean(graph, memory, lengths), bound=None)
+        hidden = graph.op("Mul", halved, mask_rows)
+    return Source(hidden, _mean(graph, hidden, mask, lengths), bound=None)
+
+
+def _convolution(graph: Graph, name: str, module: nn.Conv1d, value: str) -> str:
+    """[B, S, D] -> [B, S, 2D], as one product with the windows laid side by side.
+
+    ONNX Runtime's Conv cuts its sums where the source's width says, so that it rounds a row
+    differently in wider company; the product's inner axis is the same for every width.
+    """
+    assert module.bias is not None
+    taps = module.kernel_size[0]
+    edge = taps // 2
+    padded = graph.op("Pad", value, graph.ints(0, edge, 0, 0, edge, 0))
+    ends = [*range(1 - taps, 0), np.iinfo(np.int64).max]
+    windows = [graph.slice(padded, tap, end, 1) for tap, end in enumerate(ends)]
+    weight = array(module.weight).transpose(2, 1, 0)  # [kernel, D, 2D]
+    product = Linear(name, weight.reshape(-1, weight.shape[2]), array(module.bias))
+    return product(graph, graph.op("Concat", *windows, axis=2), Precision.FLOAT, None)
 
 
 def _self_attention_encoder(
@@ -187,8 +191,9 @@ def _self_attention_encoder(
         assert isinstance(layer, SelfAttentionLayer)
         hidden = _self_attention_layer(graph, layer, f"encoder.{index}", hidden, bias)
     normed = _layer_norm(graph, "encoder.norm", module.norm, hidden)
-    memory = graph.op("Mul", normed, graph.unsqueeze(graph.cast(mask, np.float32), 2))
-    return Source(memory, _mean(graph, memory, lengths), bound=None)
+    mask = graph.cast(mask, np.float32)
+    memory = graph.op("Mul", normed, graph.unsqueeze(mask, 2))
+    return Source(memory, _mean(graph, memory, mask, lengths), bound=None)
 
 
 def _self_attention_layer(
@@ -235,10 +240,14 @@ def _positions(graph: Graph, embedded: str, size: int) -> str:
     return graph.op("Concat", graph.op("Sin", angles), graph.op("Cos", angles), axis=1)
 
 
-def _mean(graph: Graph, memory: str, lengths: str) -> str:
-    """Mean [B, D] over the tokens of `memory` [B, S, D], which is zero at padding."""
-    total = graph.op("ReduceSum", memory, graph.ints(1), keepdims=0)
-    return graph.op("Div", total, graph.unsqueeze(graph.cast(lengths, np.float32), 1))
+def _mean(graph: Graph, memory: str, mask: str, lengths: str) -> str:
+    """Mean [B, D] of `memory` [B, S, D] where `mask` [B, S] is 1 and not 0.
+
+    A product, because ONNX Runtime's ReduceSum adds up in another order for a lone source.
+    """
+    total = graph.op("MatMul", graph.unsqueeze(mask, 1), memory)  # [B, 1, D]
+    count = graph.unsqueeze(graph.cast(lengths, np.float32), 1)
+    return graph.op("Div", graph.op("Squeeze", total, graph.ints(1)), count)
 
 
 def split_heads(graph: Graph, value: str, heads: int) -> str:

@@ -15,6 +15,10 @@ from service.settings import Settings
 
 logger = logging.getLogger(__name__)
 
+# Longer than clients and proxies keep idle connections, so that it is they who close them:
+# a request sent just as the server closes is lost.
+_KEEP_ALIVE_S = 75
+
 # For writing out the last answers; what hangs all the same loses its connection.
 _LAST_ANSWERS_S = 5
 
@@ -43,6 +47,7 @@ class DrainingServer(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 timeout_graceful_shutdown=_LAST_ANSWERS_S,
+                timeout_keep_alive=_KEEP_ALIVE_S,
             )
         )
         self._lifecycle = lifecycle

@@ -51,6 +51,12 @@ def code_words(page: Path) -> set[str]:
     return set(_CODE.findall(prose(page)))
 
 
+def explained(page: Path) -> set[str]:
+    """What tables of a page explain: the code in the first cell of each row."""
+    cells = re.findall(r"^\| (.*?) \|", prose(page), re.MULTILINE)
+    return {word for cell in cells for word in _CODE.findall(cell)}
+
+
 def anchors(page: Path) -> set[str]:
     """The fragments that headings of a page can be linked by, as GitHub makes them."""
     headings = _HEADING.findall(prose(page))

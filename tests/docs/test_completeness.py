@@ -52,11 +52,7 @@ def test_every_key_of_a_golden_case_is_named(key: str) -> None:
 def test_every_key_of_a_recipe_is_explained(key: str) -> None:
     rows = {word.rpartition(".")[2] for word in explained(TRAINING)}
     text = TRAINING.read_text("utf-8")
-    headings = {
-        name
-        for name in Recipe.model_fields
-        if re.search(rf"^###.*`\[{name}\]`", text, re.MULTILINE)
-    }
+    headings = {name for name in Recipe.model_fields if re.search(rf"(?m)^###.*`\[{name}\]`", text)}
     # The schedule of teacher forcing is explained by its example.
     examples = {name for block in blocks("toml") for name in keys_in(tomllib.loads(block.text))}
     assert key in rows | headings | examples

@@ -7,12 +7,14 @@ import shlex
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from service.app import load_catalogue
+from service.bundle.manifest import Manifest
 from service.settings import Settings
 from tests.api.serving import client_of, serving
 from tests.docs.pages import ROOT, Block, blocks, section
@@ -97,6 +99,25 @@ def test_the_answers_in_the_readme_are_those_of_the_shipped_models(client: httpx
         answer = client.post(exchange.path, content=exchange.body, headers={"Content-Type": kind})
         assert answer.status_code == 200, answer.text
         assert alike(answer.json(), exchange.answer), answer.text
+
+
+@pytest.mark.parametrize("bundle", [pytest.param(path, id=path.parent.name) for path in BUNDLES])
+def test_the_readme_shows_the_scores_of_the_manifest(bundle: Path) -> None:
+    manifest = Manifest.read(bundle.parent)
+    measured = {
+        f"{score.metric} {score.value:.1f}"
+        for score in manifest.scores
+        if score.precision == "int8"
+    }
+    rows = [
+        line
+        for line in section(README, "## In the box").splitlines()
+        if line.startswith(f"| [{manifest.name}](models/{manifest.name}/README.md) |")
+    ]
+    assert rows, "the model is not listed"
+    shown = [found for row in rows for found in re.findall(r"(?:BLEU|chrF|ROUGE-\w) [\d.]+", row)]
+    assert shown
+    assert set(shown) <= measured
 
 
 def alike(left: Any, right: Any) -> bool:

@@ -33,7 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if _leads() or step == "train":
                 run_step(step, recipe, run, bundle, options.precision)
     except (ExportError, ServiceError) as error:
-        logger.error("error: %s", error)
+        # Some libraries' messages, which ours quote, have many lines.
+        logger.error("error: %s", " ".join(str(error).split()))
         return 1
     return 0
 

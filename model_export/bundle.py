@@ -19,9 +19,11 @@ from model_export.export.network import DecoderStep, Embedding
 from model_export.model.seq2seq import Seq2Seq
 from model_export.training import MODEL_NAME as CHECKPOINT_NAME
 from model_export.vocabulary import MODEL_NAME as VOCABULARY_NAME
+from model_export.vocabulary import load_vocabulary
 from service import __version__
 from service.bundle.golden import write_golden
 from service.bundle.manifest import (
+    MANIFEST_NAME,
     Corpus,
     Graphs,
     Limits,
@@ -33,6 +35,7 @@ from service.bundle.manifest import (
     sha256,
 )
 from service.domain import SearchOptions
+from service.errors import BundleError
 from service.text.tokenizer import Tokenizer
 
 # Steps of one `advance`: the engine admits and retires between calls, so fewer steps mean a
@@ -64,8 +67,14 @@ def load_network(recipe: Recipe, run: Path, tokenizer: Tokenizer) -> Seq2Seq:
 
 
 def export_bundle(recipe: Recipe, run: Path, bundle: Path) -> Manifest:
-    """Write a bundle directory from a run directory; what was in it is replaced."""
-    tokenizer = Tokenizer.load(run / VOCABULARY_NAME)
+    """Write a bundle directory from a run directory; a bundle that was there is replaced.
+
+    Raises:
+        CorpusError: The run is not prepared.
+        CheckpointError: There is no trained model, or it belongs to another recipe.
+        BundleError: `bundle` is a directory of something else, which stays as it is.
+    """
+    tokenizer = load_vocabulary(run)
     network = round_weights(load_network(recipe, run, tokenizer))
     ids = SpecialIds(
         pad_id=tokenizer.pad_id,
@@ -73,9 +82,11 @@ def export_bundle(recipe: Recipe, run: Path, bundle: Path) -> Manifest:
         start_id=tokenizer.start_id,
         end_id=tokenizer.end_id,
     )
-    if bundle.exists():
+    if bundle.is_dir() and any(bundle.iterdir()):
+        if not (bundle / MANIFEST_NAME).is_file():
+            raise BundleError(f"{bundle} holds other files than a bundle; name another directory")
         shutil.rmtree(bundle)
-    bundle.mkdir(parents=True)
+    bundle.mkdir(parents=True, exist_ok=True)
     graphs, signature = write_graphs(network, ids, bundle)
     shutil.copyfile(run / VOCABULARY_NAME, bundle / VOCABULARY_NAME)
     write_golden(bundle / _GOLDEN_NAME, [])

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from model_export.corpus import Split, read_split
+from model_export.errors import TrainingError
 from service.domain import IntArray
 from service.text.tokenizer import Tokenizer
 
@@ -115,6 +116,9 @@ def training_batches(
 
     Each update takes `world_size` consecutive batches of the plan, one per process; what does
     not fill an update at the end of an epoch is left out of it.
+
+    Raises:
+        TrainingError: An epoch has fewer batches than there are processes.
     """
     step = 0
     epoch = 0
@@ -122,7 +126,7 @@ def training_batches(
         plan = batch_plan(pairs, batch_tokens, seed, epoch)
         updates = len(plan) // world_size
         if updates == 0:
-            raise ValueError(
+            raise TrainingError(
                 f"an epoch has {len(plan)} batches; {world_size} processes need as many at least"
             )
         for update in range(max(first_step - step, 0), updates):

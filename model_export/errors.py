@@ -4,6 +4,7 @@
     |- RecipeError          a recipe is missing something or says something impossible
     |- CorpusError          a corpus file is broken; the message names file and line
     |- CheckpointError      a checkpoint does not fit the recipe
+    |- TrainingError        training cannot go on
     `- VerificationError    ONNX Runtime does not reproduce PyTorch
 
 Messages are for the person at the terminal: the file, the limit, the value.
@@ -23,6 +24,10 @@ class CorpusError(ExportError):
 
 
 class CheckpointError(ExportError):
+    pass
+
+
+class TrainingError(ExportError):
     pass
 
 

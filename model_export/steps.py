@@ -23,7 +23,7 @@ from model_export.model.seq2seq import Seq2Seq
 from model_export.preparation import prepare
 from model_export.training import Process, join_processes, train
 from model_export.verification import verify_bundle
-from model_export.vocabulary import MODEL_NAME
+from model_export.vocabulary import load_vocabulary
 from service.bundle.loader import load_verified
 from service.bundle.manifest import Manifest, Precision
 from service.decoding.batch import decode
@@ -73,7 +73,7 @@ def _evaluate_step(recipe: Recipe, run: Path, bundle: Path, precision: Precision
 
 def train_step(recipe: Recipe, run: Path) -> None:
     """Train on the prepared data; resumes."""
-    tokenizer = Tokenizer.load(run / MODEL_NAME)
+    tokenizer = load_vocabulary(run)
     with join_processes() as process:
         pairs = load_pairs(run, Split.TRAIN, tokenizer, recipe.limits.max_source_tokens)
         if process.leads:

@@ -25,7 +25,7 @@ from model_export import checkpoint
 from model_export.checkpoint import Progress
 from model_export.config import Recipe, TrainingConfig
 from model_export.dataset import Batch, Pairs, training_batches
-from model_export.errors import CheckpointError
+from model_export.errors import CheckpointError, TrainingError
 from model_export.model.seq2seq import Seq2Seq
 from service.text.tokenizer import Tokenizer
 
@@ -94,6 +94,7 @@ def train(
 
     Raises:
         CheckpointError: `run/last.pt` is damaged or belongs to another network.
+        TrainingError: The cost is no number, or there are fewer batches than processes.
     """
     trainer = _Trainer(recipe, run, pairs, tokenizer, process=process, score_dev=score_dev)
     return trainer.run()
@@ -204,7 +205,7 @@ class _Trainer:
             )
         cost = cost / batch.target_tokens
         if not torch.isfinite(cost):
-            raise FloatingPointError(f"the training cost is {cost.item()} at step {step}")
+            raise TrainingError(f"the training cost is {cost.item()} at step {step}")
         self.optimizer.zero_grad()
         cost.backward()
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip_norm)

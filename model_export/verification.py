@@ -23,7 +23,7 @@ from model_export.corpus import Split, read_split
 from model_export.errors import VerificationError
 from model_export.export.linear import round_weights
 from model_export.model.search import TorchDecoder
-from model_export.vocabulary import MODEL_NAME as VOCABULARY_NAME
+from model_export.vocabulary import load_vocabulary
 from service.bundle.golden import GoldenCase, check_golden, write_golden
 from service.bundle.loader import load_model
 from service.bundle.manifest import Manifest, Precision, Verification
@@ -71,7 +71,7 @@ def verify_bundle(recipe: Recipe, run: Path, bundle: Path) -> Verification:
     Raises:
         VerificationError: They differ by more than rounding; says where first.
     """
-    tokenizer = Tokenizer.load(run / VOCABULARY_NAME)
+    tokenizer = load_vocabulary(run)
     network = round_weights(load_network(recipe, run, tokenizer))
     manifest = Manifest.read(bundle)
     torch_model = TorchDecoder(

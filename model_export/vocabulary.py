@@ -19,7 +19,8 @@ import sentencepiece
 
 from model_export.config import VocabularyConfig
 from model_export.corpus import Split, read_report, read_split
-from model_export.errors import RecipeError
+from model_export.errors import CorpusError, RecipeError
+from service.text.tokenizer import Tokenizer
 
 logger = logging.getLogger(__name__)
 
@@ -81,6 +82,19 @@ def prepare_vocabulary(config: VocabularyConfig, run: Path) -> Path:
     record = {**made_of, "sha256": _sha256(model)}
     record_path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     return path
+
+
+def load_vocabulary(run: Path) -> Tokenizer:
+    """The vocabulary of a prepared run.
+
+    Raises:
+        CorpusError: The run is not prepared.
+        BundleDamaged: The file is no vocabulary of ours.
+    """
+    path = run / MODEL_NAME
+    if not path.is_file():
+        raise CorpusError(f"{path} does not exist; run `prepare` first")
+    return Tokenizer.load(path)
 
 
 def train_vocabulary(config: VocabularyConfig, sentences: Iterable[str]) -> bytes:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model_export.dataset import Batch, Pairs, batch_plan, collate, training_batches
+from model_export.errors import TrainingError
 from service.text.tokenizer import Tokenizer
 
 lengths = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), min_size=1, max_size=60)
@@ -125,7 +126,7 @@ def test_processes_share_an_epoch_without_overlap(tokenizer: Tokenizer) -> None:
 
 
 def test_fewer_batches_than_processes_is_an_error(tokenizer: Tokenizer) -> None:
-    with pytest.raises(ValueError, match="1 batches; 2 processes"):
+    with pytest.raises(TrainingError, match="1 batches; 2 processes"):
         next(
             training_batches(
                 pairs_of([(3, 3)]),

@@ -1,0 +1,71 @@
+"""`python -m model_export`: errors are one line and exit status 1."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from model_export.__main__ import main
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(*arguments: str, directory: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        [sys.executable, "-m", "model_export", *arguments],
+        cwd=directory,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_help_says_what_the_steps_do(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["--help"])
+    assert stopped.value.code == 0
+    shown = capsys.readouterr().out
+    for step in ("prepare", "train", "export", "verify", "evaluate", "all"):
+        assert step in shown
+
+
+def test_a_broken_recipe_is_one_line_and_status_1(tmp_path: Path) -> None:
+    (tmp_path / "my.toml").write_text('name = "x"')
+    finished = run("train", "my.toml", directory=tmp_path)
+    assert finished.returncode == 1
+    assert finished.stdout == ""
+    (line,) = finished.stderr.splitlines()
+    assert line.startswith("error: recipe my.toml: task: Field required")
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        ("train", "vocabulary.spm does not exist; run `prepare` first"),
+        ("export", "vocabulary.spm does not exist; run `prepare` first"),
+        ("verify", "vocabulary.spm does not exist; run `prepare` first"),
+        ("evaluate", "manifest.json cannot be read"),
+    ],
+)
+def test_a_step_out_of_order_is_one_line_and_status_1(
+    tmp_path: Path, step: str, message: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    recipe = ROOT / "model_export" / "recipes" / "reversed-digits.toml"
+    places = ["--run", str(tmp_path / "run"), "--bundle", str(tmp_path / "bundle")]
+    assert main([step, str(recipe), *places]) == 1
+    (record,) = caplog.records
+    assert message in record.message
+    assert record.message.startswith("error: ")
+    assert "\n" not in record.message
+
+
+def test_an_unknown_step_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["bake", "my.toml"])
+    assert stopped.value.code == 2
+    assert "invalid choice: 'bake'" in capsys.readouterr().err

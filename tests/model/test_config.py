@@ -1,0 +1,94 @@
+"""Recipes: what is wrong with one is said with its file and its key."""
+
+import copy
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from model_export.config import load_recipe, parse_recipe
+from model_export.errors import RecipeError
+
+RECIPES = sorted((Path(__file__).parents[2] / "model_export" / "recipes").glob("*.toml"))
+TOY = next(path for path in RECIPES if path.stem == "reversed-digits")
+
+
+def toy() -> dict[str, Any]:
+    return tomllib.loads(TOY.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_every_shipped_recipe_can_be_read(path: Path) -> None:
+    recipe = load_recipe(path)
+    assert recipe.name == path.stem
+    # It goes into the manifest as JSON and is a recipe again.
+    assert parse_recipe(recipe.model_dump(mode="json")) == recipe
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("model.sise", 64, "model.sise: Extra inputs are not permitted"),
+        ("vocabulary.size", 10, "vocabulary.size: Input should be greater than or equal to 300"),
+        ("training.dropout", 1.0, "training.dropout: Input should be less than 1"),
+        ("training.teacher_forcing", {"start": 1.5}, "training.teacher_forcing.start: "),
+        ("training.precision", "fp16", "training.precision: "),
+        ("model.encoder", "lstm", "model.encoder: "),
+        ("model.attention_heads", 5, "model: Value error, size is 64; attention_heads (5) must"),
+        ("model.kernel_size", 4, "kernel_size is 4; it must be odd"),
+        ("search.length_penalty", -1, "search.length_penalty: "),
+        ("target_language", None, "recipe: Value error, target_language goes with task"),
+        ("name", "Two Words", "name: "),
+        ("training.max_steps", None, "training.max_steps: Field required"),
+        ("card", None, "card: Field required"),
+        ("data.train", [], "data.train: "),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, key: str, value: object, message: str) -> None:
+    values = copy.deepcopy(toy())
+    *sections, last = key.split(".")
+    inner = values
+    for section in sections:
+        inner = inner[section]
+    if value is None:
+        del inner[last]
+    else:
+        inner[last] = value
+    with pytest.raises(RecipeError) as caught:
+        parse_recipe(values)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"name = ", "Invalid value (at end of document)"),
+        (b"name = 1", "name: Input should be a valid string; task: Field required"),
+        (b"\xff\xfe", "codec can't decode"),
+        (None, "No such file"),
+    ],
+    ids=["no TOML", "wrong values", "no text", "no file"],
+)
+def test_the_file_is_named(tmp_path: Path, content: bytes | None, message: str) -> None:
+    path = tmp_path / "my.toml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(path)
+    assert str(caught.value).startswith(f"recipe {path}: ")
+    assert message in str(caught.value)
+
+
+def test_a_corpus_is_two_files_or_one_table() -> None:
+    values = toy()
+    aligned = {"name": "a", "source": "s", "target": "t", "licence": "l", "origin": "o"}
+    for wrong in (
+        {**aligned, "tsv": "x"},
+        {key: value for key, value in aligned.items() if key != "target"},
+        {**aligned, "domains": "d"},
+    ):
+        values["data"]["train"] = [wrong]
+        with pytest.raises(RecipeError, match="corpus 'a' needs"):
+            parse_recipe(values)

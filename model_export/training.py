@@ -244,10 +244,12 @@ class _Trainer:
         dropped = ranked[self.config.average_checkpoints :]
         if self.process.leads and progress.step not in dropped:
             checkpoint.save(self._kept_path(progress.step), {"network": self.network.state_dict()})
-        self._save()
         for step in dropped:
             del progress.kept[step]
-            if self.process.leads:
+        self._save()
+        # Only now: a kill before this line resumes from a checkpoint that names no lost file.
+        if self.process.leads:
+            for step in dropped:
                 self._kept_path(step).unlink(missing_ok=True)
         return score.item()
 

@@ -1,8 +1,10 @@
 # model_export: training, evaluation, export and verification. From the repository's root:
 #
 #   docker build -f docker/train.Dockerfile -t seq2serve:train .
-#   docker run --rm -v "$PWD/data:/work/data:ro" -v "$PWD/runs:/work/runs" \
-#       --user "$(id -u):$(id -g)" seq2serve:train all RECIPE      # GPU: add --gpus all
+#   mkdir -p runs models
+#   docker run --rm --user "$(id -u):$(id -g)" -v /path/to/corpora:/data:ro \
+#       -v "$PWD/runs:/work/runs" -v "$PWD/models:/work/models" \
+#       seq2serve:train all /app/model_export/recipes/reversed-digits.toml   # --gpus all: train there
 ARG PYTHON_IMAGE=python:3.11.14-slim-bookworm
 
 # hadolint ignore=DL3006
@@ -35,13 +37,14 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     NVIDIA_VISIBLE_DEVICES=all \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility \
-    HOME=/tmp
+    HOME=/tmp \
+    DATA_DIR=/data
 COPY --from=dependencies /opt/venv /opt/venv
 COPY LICENSE /app/
 # The pure part of the service too: what evaluates and verifies is the code that serves.
 COPY service /app/service
 COPY model_export /app/model_export
-# Recipes name their corpora and runs relative to here.
+# Runs go to runs/, bundles to models/ of this directory; recipes find corpora in DATA_DIR.
 WORKDIR /work
 USER 10001:10001
 ENTRYPOINT ["python", "-m", "model_export"]

@@ -163,8 +163,9 @@ def _compare_steps(
 ) -> float:
     """Largest difference of a log-probability over whole searches of the same beams.
 
-    A batch is compared until a near tie makes the beams part; how often whole answers differ
-    is judged apart.
+    A source is compared up to the step at which a near tie parts the beams, that step
+    included: what the slots score is then still the same, whatever is in them. How often
+    whole answers differ is judged apart.
     """
     largest = 0.0
     for start in tqdm(range(0, len(sources), BATCH), desc="steps", leave=False):
@@ -180,25 +181,28 @@ def _compare_steps(
                         f"encode: {name}.{key} differs by {gap:.2e} in sources "
                         f"{start}..{start + len(batch) - 1}; the tolerance is {FLOAT_TOLERANCE}"
                     )
-        step = 0
+        steps = 0
+        together = np.ones((1, len(batch)), dtype=bool)
         while not left.finished.all():
             left, ours = expected.advance(left)
             right, theirs = actual.advance(right)
-            same = (ours.tokens == theirs.tokens) & (ours.parents == theirs.parents)
-            together = same.all(axis=2).cumprod(axis=0).astype(bool)  # [n, B]
-            finite = np.isfinite(ours.log_probs) & together[:, :, np.newaxis]
-            gaps = np.abs(ours.log_probs - theirs.log_probs)[finite]
-            gap = float(gaps.max(initial=0.0))
-            if not gap <= FLOAT_TOLERANCE:
+            same = ((ours.tokens == theirs.tokens) & (ours.parents == theirs.parents)).all(axis=2)
+            together = np.logical_and.accumulate([together[-1], *same])  # [1 + n, B]
+            compared = np.isfinite(ours.log_probs) & together[:-1, :, np.newaxis]
+            gaps = np.zeros_like(ours.log_probs)
+            np.subtract(ours.log_probs, theirs.log_probs, out=gaps, where=compared)
+            gaps = np.abs(gaps)
+            apart = np.argwhere(~(gaps <= FLOAT_TOLERANCE))
+            if len(apart):
+                step, source, slot = place = tuple(apart[0])
                 raise VerificationError(
-                    f"advance: a log-probability differs by {gap:.2e} after step {step} in "
-                    f"sources {start}..{start + len(batch) - 1}; "
-                    f"the tolerance is {FLOAT_TOLERANCE}"
+                    f"advance: source {start + source}, step {steps + step}, slot {slot}: "
+                    f"token {theirs.tokens[place]} with log-probability "
+                    f"{theirs.log_probs[place]:.5f}; PyTorch has token {ours.tokens[place]} "
+                    f"with {ours.log_probs[place]:.5f} and the tolerance is {FLOAT_TOLERANCE}"
                 )
-            largest = max(largest, gap)
-            step += len(ours.tokens)
-            if not together.all():
-                break
+            largest = max(largest, float(gaps.max()))
+            steps += len(ours.tokens)
     return largest
 
 

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +140,12 @@ def test_a_process_killed_by_the_system_loses_nothing(
 @pytest.mark.slow
 def test_two_processes_train_one_network(tmp_path: Path, sentencepiece_file: Path) -> None:
     """Two processes of half a batch each: the same weights in both, the same cost as one."""
-    settings = {"max_steps": 40, "evaluate_every": 20, "dropout": 0.0, "word_dropout": 0.0}
+    settings: dict[str, Any] = {
+        "max_steps": 40,
+        "evaluate_every": 20,
+        "dropout": 0.0,
+        "word_dropout": 0.0,
+    }
     two, one = tmp_path / "two", tmp_path / "one"
     launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
     finished = start(two, sentencepiece_file, *launcher, batch_tokens=60, **settings)
@@ -171,7 +176,7 @@ def untrained(tokenizer: Tokenizer) -> Seq2Seq:
 
 
 def scored_run(
-    directory: Path, tokenizer: Tokenizer, scores: list[float], **settings: Any
+    directory: Path, tokenizer: Tokenizer, scores: Sequence[float], **settings: Any
 ) -> checkpoint.Progress:
     """Trains with given dev scores, one a look; a further look is an error."""
     line = iter(scores)

@@ -1,0 +1,155 @@
+"""From nothing to an answer over HTTP: train, export, verify, evaluate, serve, ask, stop.
+
+Two processes as a user starts them, `python -m model_export` and `python -m service`, and
+between them nothing but the bundle's directory.
+"""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from service.bundle.manifest import Manifest
+
+ROOT = Path(__file__).parents[2]
+RECIPE = ROOT / "model_export" / "recipes" / "reversed-digits.toml"
+PATIENCE_S = 60
+
+
+def environment(**settings: str) -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if "SEQ2SERVE" not in name}
+    return inherited | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"} | settings
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A models directory with the bundle that the shipped recipe makes."""
+    directory = tmp_path_factory.mktemp("whole-path")
+    finished = subprocess.run(
+        [sys.executable, "-m", "model_export", "all", str(RECIPE)],
+        cwd=directory,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr
+    return directory / "models"
+
+
+class Server:
+    """`python -m service`, and what it has written to its log."""
+
+    def __init__(self, models: Path) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "service"],
+            env=environment(SEQ2SERVE_PORT="0", SEQ2SERVE_MODELS_DIR=str(models)),
+            cwd=ROOT,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.log: list[str] = []
+        self.url = self._listening()
+
+    def _listening(self) -> str:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.log.append(line)
+            if found := re.search(r"running on (http://[\d.]+:\d+)", line):
+                return found[1]
+        raise AssertionError("".join(self.log))
+
+    def stop(self) -> int:
+        """Ask it to end as an orchestrator does; returns the exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        _, rest = self.process.communicate(timeout=PATIENCE_S)
+        self.log += rest.splitlines(keepends=True)
+        return self.process.returncode
+
+
+@pytest.fixture(scope="module")
+def server(models: Path) -> Iterator[Server]:
+    server = Server(models)
+    yield server
+    server.process.kill()
+    server.process.communicate()
+
+
+@pytest.fixture(scope="module")
+def client(server: Server) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=server.url, timeout=PATIENCE_S, trust_env=False) as client:
+        yield client
+
+
+def ask(client: httpx.Client, q: str | list[str], **fields: Any) -> Any:
+    answer = client.post("/translate", json={"q": q, "source": "en", "target": "de", **fields})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_the_model_learned_the_task(models: Path) -> None:
+    manifest = Manifest.read(models / "reversed-digits")
+    scores = {score.metric: score.value for score in manifest.scores}
+    assert scores["BLEU"] > 99
+    assert manifest.verification is not None
+    assert manifest.verification.int8_equal_hypotheses > 0.9
+    assert (models / "reversed-digits" / "README.md").read_text().startswith("# reversed-digits")
+
+
+def test_one_text(client: httpx.Client) -> None:
+    assert ask(client, "3 1 4") == {"translatedText": "4 1 3"}
+
+
+def test_a_list_and_lines(client: httpx.Client) -> None:
+    texts = ["2 7 1 8", "9 0", "1 2 3\n4 5 6 7"]
+    assert ask(client, texts) == {"translatedText": ["8 1 7 2", "0 9", "3 2 1\n7 6 5 4"]}
+
+
+def test_alternatives_scores_and_alignment(client: httpx.Client) -> None:
+    answer = ask(client, "3 1 4", alternatives=2, **{"return": ["scores", "alignment"]})
+    assert answer["translatedText"] == "4 1 3"
+    assert len(answer["alternatives"]) == 2
+    (detail,) = answer["details"]
+    (sentence,) = detail["sentences"]
+    hypotheses = sentence["hypotheses"]
+    scores = [each["score"] for each in hypotheses]
+    assert scores == sorted(scores, reverse=True)
+    # Attention looks where the digit came from: the last one first.
+    pairs = [
+        ("4 1 3"[each["target"]["start"]], "3 1 4"[each["source"][0]["start"]])
+        for each in hypotheses[0]["alignment"]
+    ]
+    assert pairs == [("4", "4"), ("1", "1"), ("3", "3")]
+
+
+def test_what_is_served(client: httpx.Client, models: Path) -> None:
+    (model,) = client.get("/models").json()["models"]
+    manifest = Manifest.read(models / "reversed-digits")
+    assert model["name"] == "reversed-digits"
+    assert manifest.digest.startswith(model["digest"])
+    assert client.get("/readyz").status_code == 200
+
+
+def test_metrics_count_what_was_asked(client: httpx.Client) -> None:
+    ask(client, "5 5")
+    text = client.get("/metrics").text
+    assert re.search(r"seq2serve_generated_tokens_total\S* [1-9]", text)
+    assert 'model="reversed-digits"' in text
+
+
+def test_sigterm_drains_and_exits_0(models: Path) -> None:
+    server = Server(models)
+    with httpx.Client(base_url=server.url, timeout=PATIENCE_S, trust_env=False) as client:
+        assert ask(client, "1 2")["translatedText"] == "2 1"
+    assert server.stop() == 0
+    events = [json.loads(line)["event"] for line in server.log]
+    assert events.index("draining") < events.index("drained")
+    assert not any("1 2" in line for line in server.log), "user text in the log"

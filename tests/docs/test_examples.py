@@ -105,7 +105,7 @@ def test_the_answers_in_the_readme_are_those_of_the_shipped_models(client: httpx
 def test_the_readme_shows_the_scores_of_the_manifest(bundle: Path) -> None:
     manifest = Manifest.read(bundle.parent)
     measured = {
-        f"{score.metric} {score.value:.1f}"
+        f"{score.metric} {score.value:.2f}"
         for score in manifest.scores
         if score.precision == "int8"
     }

@@ -151,7 +151,7 @@ def test_states_contexts_and_features_stay_within_one(network: Seq2Seq) -> None:
             state = step.state
             features = decoder.features(state, step.context, embedded)
             for value in (state, step.context, features):
-                assert value.abs().max() <= 1
+                assert value.abs().max() <= 1 + 1e-5  # a weighted mean may round up
 
 
 def test_full_teacher_forcing_is_the_same_by_either_way(network: Seq2Seq) -> None:

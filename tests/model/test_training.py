@@ -33,7 +33,11 @@ def run(tokenizer: Tokenizer) -> Callable[..., checkpoint.Progress]:
     """Trains in a directory; `kill_at_look` ends it in the n-th look at the dev set."""
 
     def run(
-        directory: Path, recipe: Recipe | None = None, kill_at_look: int = 0
+        directory: Path,
+        recipe: Recipe | None = None,
+        kill_at_look: int = 0,
+        *,
+        random_score: bool = False,
     ) -> checkpoint.Progress:
         looks = 0
 
@@ -42,7 +46,8 @@ def run(tokenizer: Tokenizer) -> Callable[..., checkpoint.Progress]:
             looks += 1
             if looks == kill_at_look:
                 raise Killed
-            torch.rand(7)  # a score that draws random numbers moves nothing
+            if random_score:
+                torch.rand(7)
             return -cost_per_token(network, tokenizer)
 
         return train(
@@ -102,6 +107,15 @@ def test_a_killed_run_ends_as_an_uninterrupted_one(
         run(tmp_path / "killed", recipe, kill_at_look)
     run(tmp_path / "killed", recipe)
     assert_same_run(tmp_path / "whole", tmp_path / "killed")
+
+
+def test_looking_at_the_dev_set_draws_nothing_from_training(
+    run: Callable[..., object], tmp_path: Path
+) -> None:
+    for name in ("plain", "random"):
+        (tmp_path / name).mkdir()
+        run(tmp_path / name, random_score=name == "random")
+    assert_same_run(tmp_path / "plain", tmp_path / "random")
 
 
 def start(
@@ -274,6 +288,12 @@ def test_a_checkpoint_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="pickle"):
         checkpoint.save(path, {"weights": lambda: None})
     assert torch.equal(checkpoint.load(path)["weights"], torch.ones(3))
+    # The old file is replaced and never written into.
+    before = tmp_path / "before.pt"
+    before.hardlink_to(path)
+    checkpoint.save(path, {"weights": torch.zeros(3)})
+    assert torch.equal(checkpoint.load(before)["weights"], torch.ones(3))
+    assert torch.equal(checkpoint.load(path)["weights"], torch.zeros(3))
 
 
 def test_curves_are_kept(run: Callable[..., object], tmp_path: Path) -> None:

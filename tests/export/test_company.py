@@ -16,7 +16,7 @@ from service.engine import Engine, EngineLimits
 from tests.export.graphs import exported
 from tests.networks import ARCHITECTURES, random_sources, search_options
 
-LENGTHS = [5, 1, 17, 100, 9, 16, 33, 48, 65, 3]
+LENGTHS = [5, 1, 17, 100, 9, 16, 33, 200, 65, 3]
 SOURCES = random_sources(LENGTHS, seed=11)
 OPTIONS = [
     search_options(beam_size, num_hypotheses=wanted, length_penalty=penalty, max_decoding_length=14)

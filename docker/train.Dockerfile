@@ -3,7 +3,7 @@
 #   docker build -f docker/train.Dockerfile -t seq2serve:train .
 #   mkdir -p runs models
 #   docker run --rm --user "$(id -u):$(id -g)" -v /path/to/corpora:/data:ro \
-#       -v "$PWD/runs:/work/runs" -v "$PWD/models:/work/models" \
+#       -v "$PWD/runs:/training/runs" -v "$PWD/models:/training/models" \
 #       seq2serve:train all /app/model_export/recipes/reversed-digits.toml   # --gpus all: train there
 ARG PYTHON_IMAGE=python:3.11.14-slim-bookworm
 
@@ -45,7 +45,7 @@ COPY LICENSE /app/
 COPY service /app/service
 COPY model_export /app/model_export
 # Runs go to runs/, bundles to models/ of this directory; recipes find corpora in DATA_DIR.
-WORKDIR /work
+WORKDIR /training
 USER 10001:10001
 ENTRYPOINT ["python", "-m", "model_export"]
 CMD ["--help"]

@@ -19,7 +19,10 @@ logger = logging.getLogger("model_export")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one step or all; returns the exit status."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and options.step != "train":
+        parser.error(f"several processes can only train; run {options.step} without torchrun")
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         recipe = load_recipe(options.recipe)
@@ -30,18 +33,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from model_export.steps import run_step
 
         for step in STEPS if options.step == "all" else (options.step,):
-            if _leads() or step == "train":
-                run_step(step, recipe, run, bundle, options.precision)
+            run_step(step, recipe, run, bundle, options.precision)
     except (ExportError, ServiceError) as error:
         # Some libraries' messages, which ours quote, have many lines.
         logger.error("error: %s", " ".join(str(error).split()))
         return 1
     return 0
-
-
-def _leads() -> bool:
-    """Whether this is the first of the processes that torchrun started, or alone."""
-    return os.environ.get("RANK", "0") == "0"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,7 +1,7 @@
 """What a bundle says of itself: manifest.json.
 
-A bundle is a directory. The manifest names every other file in it with its sha256, so the
-digest of that list names the bundle's whole content.
+A bundle is a directory. The manifest names every file that is served with its sha256, so the
+digest of that list names the model's whole content.
 """
 
 import hashlib
@@ -144,7 +144,7 @@ class Manifest(_Section):
     golden: str
     """File name of the golden cases."""
     files: dict[str, str]
-    """sha256 of every file but this one."""
+    """sha256 of every file that is served: all but this one and the model card."""
     verification: Verification | None
     """None until `verify` has passed; such a bundle is not served."""
     scores: tuple[Score, ...] = ()

@@ -69,3 +69,13 @@ def test_an_unknown_step_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
         main(["bake", "my.toml"])
     assert stopped.value.code == 2
     assert "invalid choice: 'bake'" in capsys.readouterr().err
+
+
+def test_several_processes_can_only_train(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(SystemExit) as stop:
+        main(["all", "recipe.toml"])
+    assert stop.value.code == 2
+    assert "run all without torchrun" in capsys.readouterr().err

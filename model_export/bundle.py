@@ -30,11 +30,10 @@ from service.bundle.manifest import (
     Manifest,
     Precision,
     Signature,
-    SpecialIds,
     Tensor,
     sha256,
 )
-from service.domain import SearchOptions
+from service.domain import SearchOptions, SpecialIds
 from service.errors import BundleError
 from service.text.tokenizer import Tokenizer
 

@@ -9,7 +9,6 @@ import json
 import logging
 import os
 from collections.abc import Iterator
-from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 
@@ -37,7 +36,7 @@ from service.bundle.manifest import Manifest, Score
 from service.domain import Task
 from service.engine import Engine, EngineLimits
 from service.errors import ServiceError
-from service.pipeline import Pipeline, SearchOverrides, TextLimits, TextRequest
+from service.pipeline import Pipeline, TextLimits, TextRequest
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +46,7 @@ _LINES = 256
 _PLENTY = 1 << 40
 
 
-def answer_lines(bundle: Bundle, lines: list[str], overrides: SearchOverrides) -> list[str]:
+def answer_lines(bundle: Bundle, lines: list[str]) -> list[str]:
     """The service's answer to each line, every line a request of its own.
 
     Raises:
@@ -70,14 +69,14 @@ def answer_lines(bundle: Bundle, lines: list[str], overrides: SearchOverrides) -
     )
     engine.start()
     try:
-        return asyncio.run(_answers(pipeline, lines, overrides))
+        return asyncio.run(_answers(pipeline, lines))
     finally:
         engine.close()
 
 
-async def _answers(pipeline: Pipeline, lines: list[str], overrides: SearchOverrides) -> list[str]:
+async def _answers(pipeline: Pipeline, lines: list[str]) -> list[str]:
     texts: list[str] = []
-    requests = [TextRequest(line, options=overrides) for line in lines]
+    requests = [TextRequest(line) for line in lines]
     with tqdm(total=len(requests), unit="line", desc="decoding") as bar:
         for start in range(0, len(requests), _LINES):
             for outcome in await pipeline.run_many(requests[start : start + _LINES]):
@@ -88,28 +87,24 @@ async def _answers(pipeline: Pipeline, lines: list[str], overrides: SearchOverri
     return texts
 
 
-def evaluate_bundle(
-    recipe: Recipe, run: Path, bundle: Bundle, overrides: SearchOverrides
-) -> list[Score]:
+def evaluate_bundle(recipe: Recipe, run: Path, bundle: Bundle) -> list[Score]:
     """Score a loaded bundle on the recipe's test sets; writes outputs and scores to `run`.
 
     Args:
         recipe: Names the task and the test sets.
         run: Prepared run directory; gets `outputs/` and `evaluation.json`.
-        bundle: What is scored.
-        overrides: Search options other than the bundle's defaults.
+        bundle: What is scored, with its default search.
 
     Returns:
         Every score of every test set, in a fixed order.
     """
     scores: list[Score] = []
-    beam_size = overrides.beam_size or bundle.manifest.search.beam_size
     directory = run / "outputs"
     directory.mkdir(exist_ok=True)
     for corpus, pairs in _test_sets(run):
         sources = [source for source, _ in pairs]
         references = [target for _, target in pairs]
-        outputs = answer_lines(bundle, sources, overrides)
+        outputs = answer_lines(bundle, sources)
         (directory / f"{corpus}.{bundle.precision}.txt").write_text(
             "".join(f"{line}\n" for line in outputs), encoding="utf-8"
         )
@@ -134,13 +129,12 @@ def evaluate_bundle(
                 signature=score.signature,
                 sentences=score.sentences,
                 precision=bundle.precision,
-                beam_size=beam_size,
+                beam_size=bundle.manifest.search.beam_size,
             )
             for score in measured
         ]
     report = {
         "digest": bundle.manifest.digest,
-        "overrides": asdict(overrides),
         "scores": [score.model_dump(mode="json") for score in scores],
     }
     (run / "evaluation.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")

@@ -9,6 +9,7 @@ evaluate  bundle/, data/     -> evaluation.json, and the scores in the bundle's 
 
 import logging
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 from model_export.bundle import export_bundle
@@ -29,7 +30,6 @@ from service.bundle.manifest import Manifest, Precision
 from service.decoding.batch import decode
 from service.decoding.runtime import Device
 from service.domain import SearchOptions, Task
-from service.pipeline import SearchOverrides
 from service.text.tokenizer import Tokenizer
 
 logger = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ def run_step(step: str, recipe: Recipe, run: Path, bundle: Path, precision: Prec
 
 def _evaluate_step(recipe: Recipe, run: Path, bundle: Path, precision: Precision) -> None:
     loaded = load_verified(bundle, Device.CPU, precision, threads=1)
-    scores = evaluate_bundle(recipe, run, loaded, SearchOverrides())
+    scores = evaluate_bundle(recipe, run, loaded)
     if precision is Precision.INT8:
         write_card(record_scores(loaded.manifest, scores, bundle), bundle)
 
@@ -100,7 +100,7 @@ def _dev_scorer(
 ) -> Callable[[Seq2Seq], float]:
     """Greedy decoding of the first dev sentences: BLEU, or the mean of ROUGE-1, 2 and L."""
     count = recipe.training.evaluate_sentences if process.leads else 0
-    dev = [pair for pair, _ in zip(read_split(run, Split.DEV), range(count), strict=False)]
+    dev = list(islice(read_split(run, Split.DEV), count))
     sources = [[*tokenizer.encode(source), tokenizer.end_id] for source, _ in dev]
     references = [target for _, target in dev]
     longest = max((len(tokenizer.encode(target)) for target in references), default=0)

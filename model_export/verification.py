@@ -10,7 +10,7 @@ Only then does the manifest say that the bundle was verified, and only then is i
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -149,11 +149,9 @@ def _dev_sources(recipe: Recipe, run: Path, tokenizer: Tokenizer) -> list[list[i
 def _options(manifest: Manifest) -> SearchOptions:
     """The served search, with every hypothesis looked at and a bound on runaways."""
     defaults = manifest.search
-    return SearchOptions(
-        beam_size=defaults.beam_size,
+    return replace(
+        defaults,
         num_hypotheses=defaults.beam_size,
-        length_penalty=defaults.length_penalty,
-        min_decoding_length=defaults.min_decoding_length,
         max_decoding_length=min(defaults.max_decoding_length, 64),
     )
 

@@ -34,6 +34,16 @@ class FinishReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class SpecialIds:
+    """Token ids with a meaning of their own."""
+
+    pad_id: int
+    unk_id: int
+    start_id: int
+    end_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class SearchOptions:
     """How one source is searched; names follow CTranslate2's translation options.
 

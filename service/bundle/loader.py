@@ -12,7 +12,7 @@ from pathlib import Path
 
 from service.bundle.golden import GoldenCase, check_golden, read_golden
 from service.bundle.manifest import MANIFEST_NAME, Manifest, Precision, sha256
-from service.decoding.runtime import Device, OnnxModel, SpecialIds, cuda_is_available
+from service.decoding.runtime import Device, OnnxModel, cuda_is_available
 from service.errors import BundleDamaged, BundleUnverified, GoldenMismatch, SettingsError
 from service.text.tokenizer import Tokenizer
 
@@ -120,7 +120,7 @@ def load_model(
     return OnnxModel(
         directory / graphs.encode,
         directory / graphs.advance,
-        SpecialIds(**manifest.special_ids.model_dump()),
+        manifest.special_ids,
         device,
         threads,
     )

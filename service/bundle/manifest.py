@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from service.domain import SearchOptions, Task
+from service.domain import SearchOptions, SpecialIds, Task
 from service.errors import BundleDamaged
 
 MANIFEST_NAME = "manifest.json"
@@ -28,15 +28,6 @@ class Precision(StrEnum):
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class SpecialIds(_Section):
-    """Token ids with a meaning of their own."""
-
-    pad_id: int
-    unk_id: int
-    start_id: int
-    end_id: int
 
 
 class Tensor(_Section):

@@ -5,7 +5,7 @@ so the provider is always read from the session that was made, never from what w
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,7 +14,7 @@ import numpy as np
 import onnxruntime
 
 from service.decoding.contract import BatchState, Chunk, first_state, pad_sources
-from service.domain import SearchOptions
+from service.domain import SearchOptions, SpecialIds
 from service.errors import BundleDamaged, SettingsError
 
 
@@ -38,16 +38,6 @@ class _Session(Protocol):
     def get_outputs(self) -> list[Any]: ...
 
     def get_providers(self) -> list[str]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class SpecialIds:
-    """Token ids with a meaning of their own."""
-
-    pad_id: int
-    unk_id: int
-    start_id: int
-    end_id: int
 
 
 def cuda_is_available() -> bool:

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from service.api.catalogue import Catalogue, FailedModel, ServedModel
-from service.bundle.manifest import Limits, Manifest, Precision, Score, SpecialIds
-from service.domain import FinishReason, SearchOptions, Task
+from service.bundle.manifest import Limits, Manifest, Precision, Score
+from service.domain import FinishReason, SearchOptions, SpecialIds, Task
 from service.errors import ServiceError
 from service.metrics import Metrics, ModelInfo, ModelMetrics
 from service.pipeline.request import TextRequest

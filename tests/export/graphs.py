@@ -13,9 +13,9 @@ from model_export.export.graph import WeightsFile
 from model_export.export.linear import round_weights
 from model_export.export.network import DecoderStep, Embedding
 from model_export.model.search import TorchDecoder
-from service.bundle.manifest import Graphs, Precision, Signature, SpecialIds
+from service.bundle.manifest import Graphs, Precision, Signature
 from service.decoding.runtime import Device, OnnxModel
-from service.decoding.runtime import SpecialIds as RuntimeIds
+from service.domain import SpecialIds
 from tests.networks import END, PAD, START, UNKNOWN, loud_network, tiny_config
 
 IDS = SpecialIds(pad_id=PAD, unk_id=UNKNOWN, start_id=START, end_id=END)
@@ -41,7 +41,7 @@ class Exported:
         return OnnxModel(
             self.directory / graphs.encode,
             self.directory / (advance or graphs.advance),
-            RuntimeIds(**IDS.model_dump()),
+            IDS,
             Device.CPU,
             threads=1,
         )

@@ -7,7 +7,14 @@ from functools import lru_cache
 
 import numpy as np
 
-from service.decoding.contract import BatchState, Chunk, first_state, pad_sources, padded_width
+from service.decoding.contract import (
+    BatchState,
+    Chunk,
+    HostModel,
+    first_state,
+    pad_sources,
+    padded_width,
+)
 from service.domain import FloatArray, SearchOptions
 from tests.reference_search import Hypothesis, Rules, beam_step, is_finished
 
@@ -51,7 +58,7 @@ def echo_table(vocabulary_size: int = 12) -> Table:
     return table
 
 
-class TableModel:
+class TableModel(HostModel):
     """A `DecoderModel` that looks its logits up in a table and searches in plain numpy.
 
     Like a real one it keeps nothing between calls: the source travels in `memory` and the

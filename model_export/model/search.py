@@ -18,11 +18,11 @@ from model_export.config import AttentionKind
 from model_export.model.decoder import Source
 from model_export.model.encoder import source_mask
 from model_export.model.seq2seq import Seq2Seq
-from service.decoding.contract import BatchState, Chunk, first_state, pad_sources
+from service.decoding.contract import BatchState, Chunk, HostModel, first_state, pad_sources
 from service.domain import SearchOptions
 
 
-class TorchDecoder:
+class TorchDecoder(HostModel):
     """A `Seq2Seq` searched as `service.decoding.contract` says."""
 
     def __init__(self, network: Seq2Seq, *, start_id: int, end_id: int, steps: int = 8) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from service.decoding.backtrace import Trace, backtrace, trace_of
-from service.decoding.contract import DecoderModel, take
+from service.decoding.contract import DecoderModel, Part
 from service.domain import DecodedHypothesis, SearchOptions
 
 
@@ -52,5 +52,5 @@ def decode(
             live = np.flatnonzero(~state.finished)
             waiting = waiting[live]
             if len(live):
-                state = take(state, live)
+                state = model.rearrange([Part(state, live)], options.beam_size)
     return found

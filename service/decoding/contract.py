@@ -11,7 +11,7 @@ served, which is how the tests drive the engine with a table instead of a networ
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 
@@ -87,7 +87,11 @@ class Chunk:
 
 
 class DecoderModel(Protocol):
-    """A model that can encode and advance. Both calls are safe from several threads."""
+    """A model that can encode and advance.
+
+    States are the model's own: the engine reads the fields that are arrays of numbers per
+    source, and has `memory` and `decoder` moved by `rearrange`, wherever they lie.
+    """
 
     @property
     def pad_id(self) -> int: ...
@@ -116,6 +120,58 @@ class DecoderModel(Protocol):
     def advance(self, state: BatchState) -> tuple[BatchState, Chunk]:
         """Run the model's number of beam-search steps for every unfinished source."""
         ...
+
+    def rearrange(self, parts: Sequence["Part"], slots: int) -> BatchState:
+        """One batch of sources of several states, which must not be used again.
+
+        Args:
+            parts: At least one.
+            slots: The new K, at least the largest `beam_size` of the sources.
+        """
+        ...
+
+    def for_worker(self) -> "DecoderModel":
+        """The model as one worker calls it, with its own room for what is being decoded.
+
+        Called once in the worker's thread, before its first source; may take seconds.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Sources of one state that go on.
+
+    Attributes:
+        state: The state they are in.
+        sources: Which, and in which order; positions on axis 0, at least one.
+    """
+
+    state: BatchState
+    sources: IntArray
+
+    @classmethod
+    def whole(cls, state: BatchState) -> "Part":
+        """All the sources of a state."""
+        return cls(state, np.arange(state.sources))
+
+
+class HostModel:
+    """What `DecoderModel`s have in common whose states lie in the host's memory."""
+
+    def rearrange(self, parts: Sequence[Part], slots: int) -> BatchState:
+        """See `DecoderModel.rearrange`."""
+        states = [with_slots(_part(part), slots) for part in parts]
+        return states[0] if len(states) == 1 else concatenate(states)
+
+    def for_worker(self) -> Self:
+        """See `DecoderModel.for_worker`: nothing is kept between calls."""
+        return self
+
+
+def _part(part: Part) -> BatchState:
+    everything = np.array_equal(part.sources, np.arange(part.state.sources))
+    return part.state if everything else take(part.state, part.sources)
 
 
 def padded_width(lengths: IntArray) -> int:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 import onnxruntime
 
-from service.decoding.contract import BatchState, Chunk, first_state, pad_sources
+from service.decoding.contract import BatchState, Chunk, HostModel, first_state, pad_sources
 from service.domain import SearchOptions, SpecialIds
 from service.errors import BundleDamaged, SettingsError
 
@@ -48,7 +48,7 @@ def cuda_is_available() -> bool:
     return True
 
 
-class OnnxModel:
+class OnnxModel(HostModel):
     """A bundle's two graphs. Both calls may be made from several threads at once.
 
     Attributes:

@@ -6,15 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from service.decoding.backtrace import Trace, backtrace, steps_lived, trace_of
-from service.decoding.contract import (
-    BatchState,
-    Chunk,
-    DecoderModel,
-    concatenate,
-    padded_width,
-    take,
-    with_slots,
-)
+from service.decoding.contract import BatchState, Chunk, DecoderModel, Part, padded_width
 from service.domain import DecodedSource, SearchOptions
 from service.engine.observer import EngineObserver
 from service.engine.plan import BatchShape, encode_groups
@@ -94,12 +86,13 @@ class Worker:
         )
 
     def run(self) -> None:
-        """Work until the room closes or is drained.
+        """Work until the room closes or is drained, in the thread that calls.
 
         Raises:
             BaseException: Whatever the model raised in `advance`, or a bug of ours. The
                 tickets of this worker are not resolved then; see `abandon`.
         """
+        self._model = self._model.for_worker()
         while self.step() or self._room.wait_for_work(self._number):
             pass
 
@@ -154,38 +147,38 @@ class Worker:
         queue_s = {ticket.number: now_s - ticket.submitted_s for ticket in self._boarding}
         beams = [ticket.request.options.beam_size for ticket in self._boarding]
         slots = max(self.shape.slots, *beams)
-        states = [] if self._state is None else [with_slots(self._state, slots)]
+        parts = [] if self._state is None else [Part.whole(self._state)]
         members = list(self._members)
         for group in encode_groups([ticket.length for ticket in self._boarding]):
             began_s = self._clock()
-            encoded, state = self._encode([self._boarding[i] for i in group], slots)
+            encoded, states = self._encode([self._boarding[i] for i in group], slots)
             ended_s = self._clock()
-            if state is not None:
-                states.append(state)
+            parts += [Part.whole(state) for state in states]
             members += [
                 _Member(ticket, queue_s[ticket.number], ended_s - began_s, ended_s)
                 for ticket in encoded
             ]
-        if states:
-            self._state = states[0] if len(states) == 1 else concatenate(states)
+        if parts:
+            self._state = self._model.rearrange(parts, slots)
         self._members, self._boarding = members, []
 
-    def _encode(self, tickets: list[Ticket], slots: int) -> tuple[list[Ticket], BatchState | None]:
+    def _encode(self, tickets: list[Ticket], slots: int) -> tuple[list[Ticket], list[BatchState]]:
         """Encode tickets together or, when that fails, one by one, so that a bad one fails alone.
 
         Returns:
-            The tickets that could be encoded, and their state; None when there are none.
+            The tickets that could be encoded, and the states that hold them, in order.
         """
         try:
-            return tickets, self._call_encode(tickets, slots)
+            return tickets, [self._call_encode(tickets, slots)]
         except Exception as error:
             if len(tickets) == 1:
                 self._blame(tickets[0], error)
-                return [], None
+                return [], []
         encoded = [self._encode([ticket], slots) for ticket in tickets]
-        good = [ticket for tickets, _ in encoded for ticket in tickets]
-        states = [state for _, state in encoded if state is not None]
-        return good, concatenate(states) if states else None
+        return (
+            [ticket for tickets, _ in encoded for ticket in tickets],
+            [state for _, states in encoded for state in states],
+        )
 
     def _call_encode(self, tickets: Sequence[Ticket], slots: int) -> BatchState:
         began_s = self._clock()
@@ -294,8 +287,8 @@ class Worker:
         if not self._members:
             self._state = None
             return
-        self._state = with_slots(
-            take(self._state, np.array(positions, dtype=np.int64)),
+        self._state = self._model.rearrange(
+            [Part(self._state, np.array(positions, dtype=np.int64))],
             max(member.beam_size for member in self._members),
         )
 

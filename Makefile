@@ -2,7 +2,8 @@
 #
 # Two environments: .venv has what serving needs and nothing else, so that `make serve` proves
 # that serving needs no PyTorch; .venv-dev has all the rest. Stamp files remember what was
-# installed, so a second call starts at once.
+# installed, so a second call starts at once. What we are measured against has environments of
+# its own, .venv-peers and .venv-peers-optimum.
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -24,6 +25,10 @@ SERVE := .venv/bin/python
 DEV := .venv-dev/bin/python
 SERVE_STAMP := .venv/installed-$(EXTRA)
 DEV_STAMP := .venv-dev/installed
+PEERS := .venv-peers/bin/python
+OPTIMUM := .venv-peers-optimum/bin/python
+PEERS_STAMP := .venv-peers/installed
+OPTIMUM_STAMP := .venv-peers-optimum/installed
 SERVE_PINS := constraints/serve.txt $(if $(filter gpu,$(EXTRA)),constraints/gpu.txt)
 DEV_PINS := constraints/serve.txt constraints/dev.txt
 
@@ -51,7 +56,7 @@ endef
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 $(SERVE_STAMP): pyproject.toml $(SERVE_PINS)
 	$(call create_venv,.venv)
@@ -63,6 +68,23 @@ $(DEV_STAMP): pyproject.toml $(DEV_PINS)
 	$(call create_venv,.venv-dev)
 	@echo "Installing what tests, checks and training need; PyTorch is large"
 	@$(call pip_install,$(DEV),$(DEV_PINS)) --editable '.[cpu,train,test,dev]'
+	@touch $@
+
+# $(call install_peers,python,requirements): PyTorch first and alone, so that what needs it takes
+# the build that is found for this machine and no other.
+install_peers = $(pip_install) torch && $(pip_install) --requirement $(2)
+
+$(PEERS_STAMP): benchmarks/peers/requirements.txt
+	$(call create_venv,.venv-peers)
+	@echo "Installing what the benchmarks compare with; PyTorch is large"
+	@$(call install_peers,$(PEERS),$<)
+	@touch $@
+
+$(OPTIMUM_STAMP): benchmarks/peers/requirements-optimum.txt
+	$(call create_venv,.venv-peers-optimum)
+	@echo "Installing Optimum, which wants an older transformers"
+	@$(call install_peers,$(OPTIMUM),$<) \
+		|| echo "Optimum cannot be installed here; the benchmarks go on without it, and say so" >&2
 	@touch $@
 
 .PHONY: install
@@ -89,6 +111,9 @@ lint: $(DEV_STAMP) ## Formatting, lint, types and import rules
 .PHONY: check
 check: lint test ## What CI runs: lint, then test
 
+.PHONY: bench-peers
+bench-peers: $(PEERS_STAMP) $(OPTIMUM_STAMP) ## Create the environments that benchmarks/ compares with
+
 .PHONY: format
 format: $(DEV_STAMP) ## Format the code and apply safe fixes
 	$(DEV) -m ruff check --fix .
@@ -100,5 +125,5 @@ image: ## Build the CPU image (IMAGE=name); needs docker
 
 .PHONY: clean
 clean: ## Remove environments, caches and built files
-	rm -rf .venv .venv-dev build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-dev .venv-peers .venv-peers-optimum benchmarks/.cache build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -70,6 +70,7 @@ class Report:
         settings: What was fixed for the whole run.
         rows: Column names and values; a column that a row lacks is left empty.
         notes: Sentences under the table: what failed, what to mind when reading it.
+        details: Every figure behind the table; in the JSON only.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Report:
     settings: Mapping[str, Value] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    details: list[Row] = field(default_factory=list)
 
     def text(self) -> str:
         """Title, settings, aligned table and notes."""
@@ -95,6 +97,7 @@ class Report:
             "settings": dict(self.settings),
             "rows": [dict(row) for row in self.rows],
             "notes": list(self.notes),
+            "details": [dict(row) for row in self.details],
         }
 
     def publish(self, directory: Path = RESULTS) -> Path:

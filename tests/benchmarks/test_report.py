@@ -27,6 +27,7 @@ REPORT = Report(
         {"who": "tortoise", "metres/s": 0.0612, "wins": 1},
     ],
     notes=["the hare slept"],
+    details=[{"who": "hare", "round": 1, "metres/s": 17.5}],
 )
 
 
@@ -52,6 +53,7 @@ def test_the_json_is_what_it_was() -> None:
             {"who": "tortoise", "metres/s": 0.0612, "wins": 1},
         ],
         "notes": ["the hare slept"],
+        "details": [{"who": "hare", "round": 1, "metres/s": 17.5}],
     }
 
 

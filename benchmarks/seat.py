@@ -1,6 +1,6 @@
 """An entrant at the start: its child runs, and the setting it is best at has been found."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from random import Random
 from statistics import median
@@ -14,9 +14,8 @@ from benchmarks.work import Task
 
 # Settings are compared at this batch for all batches but that of 1, which is a case of its own.
 _TRIAL_BATCH = 16
-_WARM_UP_TOKENS = 8
-# A trial that is over sooner is repeated: what comes first pays for memory and caches.
-_SHORT_TRIAL_S = 0.5
+# Steps of a trial: enough to tell settings apart, few enough to try them all.
+_TRIAL_TOKENS = 8
 _LATENCY_SOURCES = (5, 40)
 
 
@@ -75,11 +74,11 @@ class Seat:
         return self._best[task, batch]
 
     def _trial(self, setting: Setting, task: Task, batch: int) -> float:
-        self._warm_up(setting, task, batch)
-        job = self._job(setting, task, batch, setting.workers * batch)
-        seconds = self.child.run(job)
-        if seconds < _SHORT_TRIAL_S:
-            seconds = min(self.child.run(job) for _ in range(2))
+        """Sentences a second, roughly: of a short search, scaled to the task's length."""
+        short = replace(task, target_tokens=min(_TRIAL_TOKENS, task.target_tokens))
+        job = self._job(setting, short, batch, setting.workers * batch)
+        self.child.run(job)  # pays for memory and caches
+        seconds = self.child.run(job) * task.target_tokens / short.target_tokens
         return len(job.sources) / seconds
 
     def _lone_setting(self, task: Task) -> tuple[Setting, float]:
@@ -87,15 +86,12 @@ class Seat:
         if task not in self._lone:
             seconds = {}
             for setting in self.entrant.lone_settings(available_cores()):
-                self._warm_up(setting, task, 1)
-                seconds[setting] = median(self.child.latency(self._job(setting, task, 1, 3)))
+                # The first pays for memory and caches.
+                _, *later = self.child.latency(self._job(setting, task, 1, 4))
+                seconds[setting] = median(later)
             best = min(seconds, key=seconds.__getitem__)
             self._lone[task] = (best, seconds[best])
         return self._lone[task]
-
-    def _warm_up(self, setting: Setting, task: Task, batch: int) -> None:
-        short = Task(task.source_tokens, _WARM_UP_TOKENS, task.beam)
-        self.child.run(self._job(setting, short, batch, setting.workers))
 
     def _job(self, setting: Setting, task: Task, batch: int, count: int) -> Job:
         # Everybody gets words drawn alike, as far as vocabularies are alike.

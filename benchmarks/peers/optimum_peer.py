@@ -26,7 +26,8 @@ class OptimumPeer:
 
     def __init__(self) -> None:
         self._directory = Path()
-        self._models: dict[Setting, list[Any]] = {}
+        self._setting: Setting | None = None
+        self._models: list[Any] = []
 
     def load(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
         """Export, unless the cache has it; takes `shape`, `vocabulary` and `cache`."""
@@ -40,7 +41,7 @@ class OptimumPeer:
 
     def prepare(self, job: Job) -> Callable[[], Sequence[int]]:
         """See `Peer`."""
-        models = self._workers(job.setting)
+        models = list(self._workers(job.setting))
         shares = [list(batches_of(job))[number :: len(models)] for number in range(len(models))]
 
         def decode(number: int) -> list[int]:
@@ -63,18 +64,21 @@ class OptimumPeer:
 
     def _workers(self, setting: Setting) -> list[Any]:
         # A model keeps its cache between calls of one `generate`: one model for each worker.
-        if setting not in self._models:
+        # Only one setting's models at a time: each has its own copy of the weights.
+        if setting != self._setting:
             options = onnxruntime.SessionOptions()
             options.intra_op_num_threads = setting.threads
             # Encoder and decoder have a pool each; spinning, they take each other's cores.
             options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-            self._models[setting] = [
+            self._models.clear()
+            self._models += [
                 ORTModelForSeq2SeqLM.from_pretrained(
                     self._directory / setting.variant, session_options=options
                 )
                 for _ in range(setting.workers)
             ]
-        return self._models[setting]
+            self._setting = setting
+        return self._models
 
 
 def export(directory: Path, shape: TransformerShape, vocabulary: int) -> None:

@@ -83,7 +83,10 @@ def test_settings_are_looked_for_once_for_all_large_batches() -> None:
     contender = Seat(entrant("a"), runner, run_s=1.0)
     for batch in (8, 16, 64):
         contender.throughput(TASK, batch)
-    assert Counter(job.setting for job in runner.jobs) == {WIDE: 2, DEEP: 2}  # warm-up and trial
+    assert Counter(job.setting for job in runner.jobs) == {
+        WIDE: 2,
+        DEEP: 2,
+    }  # a warm-up and a trial
 
 
 def test_latency_is_measured_one_batch_at_a_time_at_the_best_number_of_threads() -> None:

@@ -196,6 +196,12 @@ class Metrics:
             buckets=_BATCH_TOKENS,
             registry=registry,
         )
+        self._uncaptured = Counter(
+            "seq2serve_uncaptured_advances",
+            "Advances on a GPU that no CUDA graph was captured for: they run slower.",
+            ["model"],
+            registry=registry,
+        )
         self._padding_ratio = Histogram(
             "seq2serve_batch_padding_ratio",
             "Share of padding in the source tokens of a worker's running batch, at each advance.",
@@ -272,6 +278,7 @@ class Metrics:
             batch_sources=self._batch_sources.labels(model),
             batch_tokens=self._batch_tokens.labels(model),
             padding_ratio=self._padding_ratio.labels(model),
+            uncaptured=self._uncaptured.labels(model),
             decode_steps=self._decode_steps.labels(model),
             source_tokens=self._source_tokens.labels(model),
             generated_tokens=self._generated_tokens.labels(model),
@@ -298,6 +305,7 @@ class ModelMetrics:
     batch_sources: Histogram
     batch_tokens: Histogram
     padding_ratio: Histogram
+    uncaptured: Counter
     decode_steps: Counter
     source_tokens: Counter
     generated_tokens: Counter
@@ -323,8 +331,11 @@ class ModelMetrics:
         source_tokens: int,
         padded_tokens: int,
         seconds: float,  # noqa: ARG002 - `finished` has it per sentence
+        captured: bool | None = None,
     ) -> None:
         """One call of `advance`."""
+        if captured is False:
+            self.uncaptured.inc()
         self.batch_sources.observe(sources)
         self.batch_tokens.observe(source_tokens)
         self.padding_ratio.observe(1 - source_tokens / padded_tokens)

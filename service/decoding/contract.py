@@ -78,12 +78,14 @@ class Chunk:
         parents: Slot of the step before that each slot continues, [n, B, K].
         log_probs: Log-probability of each slot after the step, [n, B, K], float32.
         attention: Source weights behind each token, [n, B, K, S]; None without attention.
+        captured: Whether a device ran it as one captured graph; None without a device.
     """
 
     tokens: IntArray
     parents: IntArray
     log_probs: FloatArray
     attention: FloatArray | None
+    captured: bool | None = None
 
 
 class DecoderModel(Protocol):

@@ -92,16 +92,24 @@ class Engine:
         return self._throughput.seconds_for(self._room.tokens)
 
     def start(self) -> None:
-        """Start the workers; once."""
+        """Start the workers and wait until they are ready, or dead; once."""
         assert not self._threads, "the engine was already started"
+        waits = []
         for worker in self.workers:
             self._room.enter()
+            prepared = threading.Event()
             thread = threading.Thread(
-                target=self._run, args=(worker,), name=f"engine-{len(self._threads)}", daemon=True
+                target=self._run,
+                args=(worker, prepared),
+                name=f"engine-{len(self._threads)}",
+                daemon=True,
             )
             self._threads.append(thread)
+            waits.append(prepared)
         for thread in self._threads:
             thread.start()
+        for prepared in waits:
+            prepared.wait()
 
     def submit(self, request: DecodeRequest) -> Future[DecodedSource]:
         """Accept one source; see `submit_many`."""
@@ -149,14 +157,17 @@ class Engine:
         for thread in self._threads:
             thread.join()
 
-    def _run(self, worker: Worker) -> None:
+    def _run(self, worker: Worker, prepared: threading.Event) -> None:
         """What a thread does."""
         try:
+            worker.prepare()
+            prepared.set()
             worker.run()
         except BaseException as error:  # whatever it was, nobody may wait for ever
             self._die(worker, error)
         finally:
             self._room.leave()
+            prepared.set()
 
     def _die(self, worker: Worker, error: BaseException) -> None:
         """A worker is lost: fail everyone who waits; the other workers fail theirs."""

@@ -29,8 +29,12 @@ class EngineObserver(Protocol):
         source_tokens: int,
         padded_tokens: int,
         seconds: float,
+        captured: bool | None = None,
     ) -> None:
-        """One call of `advance`: B sources, B * K rows, n steps; B * S padded tokens."""
+        """One call of `advance`: B sources, B * K rows, n steps; B * S padded tokens.
+
+        `captured` as in `service.decoding.contract.Chunk`.
+        """
 
     def finished(
         self,
@@ -71,6 +75,7 @@ class Unobserved:
         source_tokens: int,
         padded_tokens: int,
         seconds: float,
+        captured: bool | None = None,
     ) -> None:
         pass
 

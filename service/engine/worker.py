@@ -85,14 +85,17 @@ class Worker:
             slots=self._state.slots,
         )
 
+    def prepare(self) -> None:
+        """Make the model ready, in the thread that is going to `run`; may take seconds."""
+        self._model = self._model.for_worker()
+
     def run(self) -> None:
-        """Work until the room closes or is drained, in the thread that calls.
+        """Work until the room closes or is drained.
 
         Raises:
             BaseException: Whatever the model raised in `advance`, or a bug of ours. The
                 tickets of this worker are not resolved then; see `abandon`.
         """
-        self._model = self._model.for_worker()
         while self.step() or self._room.wait_for_work(self._number):
             pass
 
@@ -224,6 +227,7 @@ class Worker:
             source_tokens=int(self._state.source_lengths.sum()),
             padded_tokens=shape.sources * shape.width,
             seconds=now_s - began_s,
+            captured=chunk.captured,
         )
         self._record(chunk)
         finished = np.flatnonzero(self._state.finished).tolist()

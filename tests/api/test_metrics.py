@@ -104,6 +104,16 @@ def test_what_the_engine_reports(client: LocalClient, models: FakeModels) -> Non
     observer.queue_changed(items=3, tokens=40)
     observer.encoded(sources=2, source_tokens=24, padded_tokens=32, seconds=0.01)
     observer.advanced(sources=2, rows=8, steps=4, source_tokens=24, padded_tokens=32, seconds=0.01)
+    for captured in (False, True, None, False):
+        observer.advanced(
+            sources=0,
+            rows=0,
+            steps=0,
+            source_tokens=0,
+            padded_tokens=1,
+            seconds=0,
+            captured=captured,
+        )
     observer.finished(
         reason=FinishReason.LENGTH,
         source_tokens=12,
@@ -118,7 +128,8 @@ def test_what_the_engine_reports(client: LocalClient, models: FakeModels) -> Non
     assert value(client, "seq2serve_queue_depth_tokens", **MODEL) == 40
     assert value(client, "seq2serve_batch_sources_sum", **MODEL) == 2
     assert value(client, "seq2serve_batch_tokens_sum", **MODEL) == 24
-    assert value(client, "seq2serve_batch_padding_ratio_sum", **MODEL) == 0.25
+    assert value(client, "seq2serve_batch_padding_ratio_sum", **MODEL) == 0.25 + 4
+    assert value(client, "seq2serve_uncaptured_advances_total", **MODEL) == 2
     assert value(client, "seq2serve_decode_steps_total", **MODEL) == 4
     assert value(client, "seq2serve_source_tokens_total", **MODEL) == 12
     assert value(client, "seq2serve_generated_tokens_total", **MODEL) == 9

@@ -163,7 +163,7 @@ class Notes(Unobserved):
     def encoded(self, **values: float) -> None:
         self.encodes.append(values)
 
-    def advanced(self, **values: float) -> None:
+    def advanced(self, *, captured: bool | None = None, **values: float) -> None:
         self.chunks.append(values)
 
     def finished(self, **values: object) -> None:

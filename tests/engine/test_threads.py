@@ -140,6 +140,40 @@ def test_a_model_that_cannot_encode_kills_the_engine_too() -> None:
     engine.close()
 
 
+class PreparedModel(WatchedModel):
+    """Makes a model for each worker, and remembers in which thread."""
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        super().__init__(echo_table())
+        self.failure = failure
+        self.threads: list[str] = []
+
+    def for_worker(self) -> WatchedModel:  # type: ignore[override]  # another one, as devices do
+        self.threads.append(threading.current_thread().name)
+        if self.failure is not None:
+            raise self.failure
+        return WatchedModel(echo_table())
+
+
+def test_each_worker_is_ready_with_a_model_made_in_its_thread_when_start_returns() -> None:
+    model = PreparedModel()
+    engine = Engine(model, TWO)
+    engine.start()
+    assert sorted(model.threads) == ["engine-0", "engine-1"]
+    assert engine.submit(request(3)).result(timeout=PATIENCE_S).hypotheses
+    assert model.advanced == []
+    engine.close()
+
+
+def test_a_worker_that_cannot_be_made_ready_kills_the_engine() -> None:
+    engine = Engine(PreparedModel(BrokenModelError("capture")), ONE)
+    engine.start()
+    assert not engine.alive
+    with pytest.raises(EngineDead):
+        engine.submit(request(3))
+    engine.close()
+
+
 def test_cancelling_during_a_chunk_frees_the_rows_after_it() -> None:
     model, notes = HeldModel(echo_table()), Notes()
     engine = Engine(model, ONE, observer=notes)

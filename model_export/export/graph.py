@@ -93,8 +93,8 @@ class Graph:
         self._inputs: list[onnx.ValueInfoProto] = []
         self._outputs: list[onnx.ValueInfoProto] = []
 
-    def input(self, name: str, dtype: type[np.generic], shape: Sequence[str | int]) -> str:
-        """Declare an input; axes are numbers or symbols."""
+    def input(self, name: str, dtype: type[np.generic], shape: Sequence[str | int] | None) -> str:
+        """Declare an input; axes are numbers or symbols, and None is any number of them."""
         self._inputs.append(helper.make_tensor_value_info(name, _ELEMENT_TYPES[dtype], shape))
         return name
 

@@ -4,7 +4,7 @@ ONNX Runtime gives up an execution provider without an error when its libraries 
 so the provider is always read from the session that was made, never from what was asked for.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -28,8 +28,39 @@ class Device(StrEnum):
 _PROVIDERS = {Device.CPU: "CPUExecutionProvider", Device.CUDA: "CUDAExecutionProvider"}
 
 
-class _Session(Protocol):
+_DTYPES = {"tensor(float)": np.float32, "tensor(int64)": np.int64, "tensor(bool)": np.bool_}
+
+
+class Buffer(Protocol):
+    """The part of onnxruntime.OrtValue that is used: an array at a fixed address of a device."""
+
+    def numpy(self) -> np.ndarray[Any, Any]: ...
+
+    def update_inplace(self, array: np.ndarray[Any, Any]) -> None: ...
+
+    def data_ptr(self) -> int: ...
+
+
+class Binding(Protocol):
+    """The part of onnxruntime.IOBinding that is used."""
+
+    def bind_cpu_input(self, name: str, array: np.ndarray[Any, Any]) -> None: ...
+
+    def bind_ortvalue_input(self, name: str, value: Buffer) -> None: ...
+
+    def bind_ortvalue_output(self, name: str, value: Buffer) -> None: ...
+
+    def bind_output(self, name: str, device_type: str) -> None: ...
+
+    def get_outputs(self) -> list[Buffer]: ...
+
+
+class Session(Protocol):
     """The part of onnxruntime.InferenceSession that is used; the package has no types."""
+
+    def io_binding(self) -> Binding: ...
+
+    def run_with_iobinding(self, binding: Binding) -> None: ...
 
     def run(self, outputs: list[str] | None, feeds: dict[str, Any]) -> list[Any]: ...
 
@@ -72,16 +103,9 @@ class OnnxModel(HostModel):
             BundleDamaged: A graph cannot be loaded.
         """
         self.ids = ids
-        self._encode = _session(encode, device, threads)
-        self._advance = _session(advance, device, threads)
-        self.device = (
-            Device.CUDA
-            if all(
-                _PROVIDERS[Device.CUDA] in session.get_providers()
-                for session in (self._encode, self._advance)
-            )
-            else Device.CPU
-        )
+        self._encode = open_session(encode, device, threads)
+        self._advance = open_session(advance, device, threads)
+        self.device = device_of([self._encode, self._advance])
         self._encode_outputs = [output.name for output in self._encode.get_outputs()]
         self._advance_inputs = [value.name for value in self._advance.get_inputs()]
         self._advance_outputs = [output.name for output in self._advance.get_outputs()]
@@ -134,7 +158,23 @@ class OnnxModel(HostModel):
         )
 
 
-def _session(path: Path, device: Device, threads: int) -> _Session:
+def open_session(
+    path: Path, device: Device, threads: int, *, captured: Mapping[str, int] | None = None
+) -> Session:
+    """Load a graph.
+
+    Args:
+        path: The graph; weights lie beside it.
+        device: Where to run; see `device_of` for what came of it.
+        threads: Threads of one call on the CPU.
+        captured: Sizes of all the axes that have names, when the session is for this one shape,
+            bound buffers and one thread: on CUDA its second run is captured as a CUDA graph,
+            which later runs replay.
+
+    Raises:
+        BundleDamaged: It cannot be loaded.
+        SettingsError: There is no CUDA here.
+    """
     if device is Device.CUDA and not cuda_is_available():
         raise SettingsError("CUDA was asked for and this ONNX Runtime has none")
     options = onnxruntime.SessionOptions()
@@ -144,14 +184,55 @@ def _session(path: Path, device: Device, threads: int) -> _Session:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # Batches change shape from call to call; a plan of the memory would not fit the next one.
     options.enable_mem_pattern = False
-    providers = [_PROVIDERS[device]]
-    if device is not Device.CPU:
-        providers.append(_PROVIDERS[Device.CPU])
+    for axis, size in (captured or {}).items():
+        # Whatever is computed from shapes is then a constant: none of it is left to the CPU,
+        # with which there is no CUDA graph.
+        options.add_free_dimension_override_by_name(axis, size)
     try:
-        session: _Session = onnxruntime.InferenceSession(str(path), options, providers=providers)
+        session: Session = onnxruntime.InferenceSession(
+            str(path),
+            options,
+            providers=_providers(device, captured is not None),
+            # It lays out convolutions, of which there are none, and crashes on half precision.
+            disabled_optimizers=["NchwcTransformer"],
+        )
     except Exception as error:  # onnxruntime's own exceptions have no common root
         raise BundleDamaged(f"{path.name} cannot be loaded: {error}") from error
     return session
+
+
+def _providers(device: Device, captured: bool) -> list[str | tuple[str, dict[str, str]]]:
+    if device is Device.CPU:
+        return [_PROVIDERS[Device.CPU]]
+    cuda = {
+        # TensorFloat-32 rounds factors to 10 bits; those who want speed take half precision.
+        "use_tf32": "0",
+        # Doubling what is allocated, the default, wastes it for each of many sessions.
+        "arena_extend_strategy": "kSameAsRequested",
+        "enable_cuda_graph": str(int(captured)),
+    }
+    return [(_PROVIDERS[Device.CUDA], cuda), _PROVIDERS[Device.CPU]]
+
+
+def device_of(sessions: Sequence[Session]) -> Device:
+    """Where sessions run: on CUDA when all of them do."""
+    on_cuda = all(_PROVIDERS[Device.CUDA] in session.get_providers() for session in sessions)
+    return Device.CUDA if on_cuda else Device.CPU
+
+
+def allocate(value: Any, axes: Mapping[str, int], device: Device) -> Buffer:
+    """A buffer of zeros for an input or output of a session.
+
+    Args:
+        value: What `get_inputs` and `get_outputs` are lists of.
+        axes: Sizes of the axes that have names.
+        device: Where it is to lie.
+    """
+    shape = [axes.get(axis, axis) for axis in value.shape]
+    dtype = _DTYPES[value.type]
+    buffer: Buffer = onnxruntime.OrtValue.ortvalue_from_shape_and_type(shape, dtype, device.value)
+    buffer.update_inplace(np.zeros(shape, dtype))
+    return buffer
 
 
 def _named(values: dict[str, Any], prefix: str) -> dict[str, Any]:

@@ -8,11 +8,13 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import replace
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from itertools import islice
 from typing import ParamSpec, Protocol, TypeVar
 
 from service.domain import DecodedSource, DecodeRequest, Task
-from service.errors import Cancelled, ServiceError
+from service.errors import ServiceError
 from service.pipeline.answer import Writer
 from service.pipeline.options import ModelLimits, SearchDefaults, resolve
 from service.pipeline.plan import Plan, Planner
@@ -25,6 +27,7 @@ from service.pipeline.response import (
     TextResponse,
     Token,
 )
+from service.pipeline.settling import Futures, answers, cancel, until_settled
 from service.text.tokenizer import Tokenizer
 
 __all__ = [
@@ -68,6 +71,14 @@ class Submitter(Protocol):
         """Accept all of them or, with an error, none."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """A plan and the seconds it took."""
+
+    plan: Plan
+    seconds: float
+
+
 class Pipeline:
     """Answers texts with one bundle and its engine. For use on one event loop."""
 
@@ -81,9 +92,12 @@ class Pipeline:
         *,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self._manifest = manifest
         self._engine = engine
         self._clock = clock
+        # Nearly all requests ask for the same few options; errors are not kept.
+        self._resolve = lru_cache(maxsize=256)(
+            partial(resolve, defaults=manifest.search, limits=manifest.limits)
+        )
         self._planner = Planner(
             manifest.task,
             manifest.source_language,
@@ -91,7 +105,7 @@ class Pipeline:
             manifest.limits,
             text_limits,
         )
-        self._writer = Writer(source_tokenizer, target_tokenizer)
+        self._writer = Writer(source_tokenizer, target_tokenizer, clock)
 
     async def run(self, request: TextRequest) -> TextResponse:
         """Answer one text. Cancelling the caller takes its work back from the engine.
@@ -116,54 +130,45 @@ class Pipeline:
             Unavailable: The engine takes no work.
         """
         planned = [await self._planned(request) for request in requests]
-        plans = [outcome[0] for outcome in planned if not isinstance(outcome, ServiceError)]
-        decodes = [decode for plan in plans for decode in plan.decodes]
+        wanted = [each.plan.decodes for each in planned if isinstance(each, _Planned)]
+        decodes = [decode for group in wanted for decode in group]
         futures = self._engine.submit_many(decodes) if decodes else []
-        waiting = [asyncio.wrap_future(future) for future in futures]
-        unclaimed = iter(waiting)
-        answers = [
-            _at_once(outcome)
-            if isinstance(outcome, ServiceError)
-            else self._answered(request, *outcome, [next(unclaimed) for _ in outcome[0].decodes])
-            for request, outcome in zip(requests, planned, strict=True)
-        ]
+        unclaimed = iter(futures)
+        groups = [list(islice(unclaimed, len(group))) for group in wanted]
         try:
-            outcomes = await asyncio.gather(*answers, return_exceptions=True)
-        finally:
-            # Also when the caller was cancelled: this frees queue places and batch rows.
-            _cancel(waiting)
-        return [_outcome(outcome) for outcome in outcomes]
+            await until_settled(groups)
+        except asyncio.CancelledError:
+            cancel(futures)  # frees queue places and batch rows
+            raise
+        settled = iter(groups)
+        return [
+            await self._answered(request, each, next(settled))
+            if isinstance(each, _Planned)
+            else each
+            for request, each in zip(requests, planned, strict=True)
+        ]
 
-    async def _planned(self, request: TextRequest) -> tuple[Plan, float] | ServiceError:
-        """The plan and the seconds it took, or why there is none."""
+    async def _planned(self, request: TextRequest) -> _Planned | ServiceError:
+        """The plan, or why there is none."""
         begin = self._clock()
         try:
-            options = resolve(request.options, self._manifest.search, self._manifest.limits)
+            options = self._resolve(request.options)
             plan = await _off_loop(request, self._planner.plan, request, options)
         except ServiceError as error:
             return error
-        return plan, self._clock() - begin
+        return _Planned(plan, self._clock() - begin)
 
     async def _answered(
-        self,
-        request: TextRequest,
-        plan: Plan,
-        tokenise_s: float,
-        waiting: Sequence[asyncio.Future[DecodedSource]],
-    ) -> TextResponse:
+        self, request: TextRequest, planned: _Planned, group: Futures
+    ) -> TextResponse | ServiceError:
+        """The answer to a text whose sentences are all settled."""
         try:
-            decoded = await asyncio.gather(*waiting)
-        finally:
-            # One sentence failed: the text has no answer, so the others need none.
-            _cancel(waiting)
-        begin = self._clock()
-        response = await _off_loop(request, self._writer.write, request, plan, decoded)
-        times = replace(response.times, tokenise_s=tokenise_s, detokenise_s=self._clock() - begin)
-        return replace(response, times=times)
-
-
-async def _at_once(error: ServiceError) -> TextResponse:
-    raise error
+            decoded = answers(group)
+        except ServiceError as error:
+            return error
+        return await _off_loop(
+            request, self._writer.write, request, planned.plan, decoded, planned.seconds
+        )
 
 
 async def _off_loop(
@@ -172,16 +177,3 @@ async def _off_loop(
     if len(request.text) > _LARGE_CHARACTERS:
         return await asyncio.to_thread(work, *args, **kwargs)
     return work(*args, **kwargs)
-
-
-def _cancel(waiting: Sequence[asyncio.Future[DecodedSource]]) -> None:
-    for future in waiting:
-        future.cancel()
-
-
-def _outcome(outcome: TextResponse | BaseException) -> TextResponse | ServiceError:
-    if isinstance(outcome, asyncio.CancelledError):
-        return Cancelled("the engine dropped the work")
-    if isinstance(outcome, TextResponse | ServiceError):
-        return outcome
-    raise outcome

@@ -1,6 +1,6 @@
-"""What the model said, put together as the answer to a text: pure."""
+"""What the model said, put together as the answer to a text."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from service.domain import DecodedHypothesis, DecodedSource
 from service.pipeline.plan import Part, Plan
@@ -14,12 +14,22 @@ from service.text.tokenizer import Tokenizer
 class Writer:
     """Writes answers of one bundle. Holds nothing that changes."""
 
-    def __init__(self, source_tokenizer: Tokenizer, target_tokenizer: Tokenizer) -> None:
+    def __init__(
+        self,
+        source_tokenizer: Tokenizer,
+        target_tokenizer: Tokenizer,
+        clock: Callable[[], float],
+    ) -> None:
         self._source_tokenizer = source_tokenizer
         self._target_tokenizer = target_tokenizer
+        self._clock = clock
 
     def write(
-        self, request: TextRequest, plan: Plan, decoded: Sequence[DecodedSource]
+        self,
+        request: TextRequest,
+        plan: Plan,
+        decoded: Sequence[DecodedSource],
+        tokenise_s: float,
     ) -> TextResponse:
         """Decode, join and, if wanted, align.
 
@@ -27,10 +37,9 @@ class Writer:
             request: Says what details are wanted.
             plan: The request's plan.
             decoded: The engine's answer to each of ``plan.decodes``, in order.
-
-        Returns:
-            The answer; its times are those of the engine, the others are 0.
+            tokenise_s: What the plan took.
         """
+        began_s = self._clock()
         by_part = _by_part(plan, decoded)
         count = max((len(source.hypotheses) for source in decoded), default=1)
         texts: list[str] = []
@@ -57,7 +66,14 @@ class Writer:
                 if source is not None
             ),
             use=plan.use,
-            times=_engine_times(decoded),
+            times=StageTimes(
+                # The sentence that spent longest: see `StageTimes`.
+                tokenise_s=tokenise_s,
+                queue_s=max((source.queue_s for source in decoded), default=0.0),
+                encode_s=max((source.encode_s for source in decoded), default=0.0),
+                decode_s=max((source.decode_s for source in decoded), default=0.0),
+                detokenise_s=self._clock() - began_s,
+            ),
             source_tokens=sum(len(decode.source_ids) for decode in plan.decodes),
             generated_tokens=sum(len(source.hypotheses[0].token_ids) for source in decoded),
         )
@@ -131,16 +147,6 @@ def _sentence(part: Part, source: DecodedSource, hypotheses: Sequence[Hypothesis
         hypotheses=tuple(hypotheses),
         source_tokens=len(part.decode.source_ids),
         decode_steps=source.decode_steps,
-    )
-
-
-def _engine_times(decoded: Sequence[DecodedSource]) -> StageTimes:
-    return StageTimes(
-        tokenise_s=0.0,
-        queue_s=max((source.queue_s for source in decoded), default=0.0),
-        encode_s=max((source.encode_s for source in decoded), default=0.0),
-        decode_s=max((source.decode_s for source in decoded), default=0.0),
-        detokenise_s=0.0,
     )
 
 

@@ -1,5 +1,6 @@
 """A text into what the model is asked: pure, nothing is submitted here."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from service.domain import DecodeRequest, Task
@@ -92,16 +93,23 @@ class Planner:
     def _parts_of(
         self, segment: Segment, request: TextRequest, options: ResolvedOptions
     ) -> list[Part]:
-        cuts = split_to_fit(segment.text, self._max_tokens, self._tokenizer)
+        before, text, start = segment.before, segment.text, segment.start
+        if not has_words(text):
+            return [Part(before, text, start, is_part=False, decode=None)]
+        ids = self._tokenizer.encode(text)
+        if len(ids) <= self._max_tokens:
+            return [Part(before, text, start, False, self._decode(ids, request, options))]
         return [
             Part(
-                before=cut.before if number else segment.before,
+                before=cut.before if number else before,
                 text=cut.text,
-                start=segment.start + cut.start,
-                is_part=len(cuts) > 1,
-                decode=self._decode(cut.text, request, options) if has_words(cut.text) else None,
+                start=start + cut.start,
+                is_part=True,
+                decode=self._decode(self._tokenizer.encode(cut.text), request, options)
+                if has_words(cut.text)
+                else None,
             )
-            for number, cut in enumerate(cuts)
+            for number, cut in enumerate(split_to_fit(text, self._max_tokens, self._tokenizer))
         ]
 
     def _summary(self, request: TextRequest, options: ResolvedOptions) -> Plan:
@@ -120,11 +128,13 @@ class Planner:
             used += 1
         spans = [(segment.start, min(segment.end, end)) for segment in segments[:used]]
         text = request.text[start:end]
-        part = Part("", text, start, is_cut, self._decode(text, request, options))
+        decode = self._decode(self._tokenizer.encode(text), request, options)
+        part = Part("", text, start, is_cut, decode)
         return Plan((part,), "", SourceUse(len(segments), tuple(spans), last_is_cut=is_cut))
 
-    def _decode(self, text: str, request: TextRequest, options: ResolvedOptions) -> DecodeRequest:
-        ids = self._tokenizer.encode(text)
+    def _decode(
+        self, ids: Sequence[int], request: TextRequest, options: ResolvedOptions
+    ) -> DecodeRequest:
         return DecodeRequest(
             source_ids=(*ids, self._tokenizer.end_id),
             options=options.of(len(ids)),

@@ -91,10 +91,11 @@ def _plain(line: str) -> str:
     sentencex 1.0 panics on some white space outside ASCII ("mai\u202f!"), and takes no
     surrogates.
     """
-    return "".join([_plain_character(character) for character in line])
+    return line.translate(_PLAIN)
 
 
-def _plain_character(character: str) -> str:
-    if character.isspace():
-        return " "
-    return REPLACEMENT if "\ud800" <= character <= "\udfff" else character
+_PLAIN = {
+    # None lies behind the first of Unicode's planes.
+    **{code: " " for code in range(0x10000) if chr(code).isspace()},
+    **dict.fromkeys(range(0xD800, 0xE000), REPLACEMENT),
+}

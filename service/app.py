@@ -5,10 +5,13 @@ import logging
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service import __version__
 from service.api.catalogue import Catalogue, FailedModel, ServedModel
@@ -23,6 +26,7 @@ from service.api.pages import add_pages
 from service.api.probes import probe_routes
 from service.api.summarize import summarize_routes
 from service.api.translate import translate_routes
+from service.api.work_routes import WorkRoutes
 from service.bundle.loader import Bundle, Provider, find_bundles, load_bundle
 from service.domain import Task
 from service.engine import Engine
@@ -42,6 +46,7 @@ _DESCRIPTION = (
     "Every error is `{error, code, request_id}`."
 )
 
+Layer = Callable[[ASGIApp], ASGIApp]
 # Makes the models that are served; tests bring prepared ones.
 CatalogueFactory = Callable[[Settings, Metrics], Catalogue]
 
@@ -116,7 +121,15 @@ def create_app(
     for failed in catalogue.failed:
         metrics.add_failed_model(failed.name)
 
-    app = FastAPI(
+    work = [translate_routes(context), summarize_routes(context)]
+    # The last one is the outermost.
+    layers: list[Layer] = [
+        partial(BodyLimit, max_body_bytes=settings.max_body_bytes),
+        partial(RequestMiddleware, metrics=metrics),
+    ]
+    app = _App(
+        WorkRoutes(work),
+        layers,
         title="seq2serve",
         version=__version__,
         summary="Translation and summarization as a service",
@@ -130,15 +143,39 @@ def create_app(
             HTTPException: handle_http_error,
         },
     )
-    for routes_of in (translate_routes, summarize_routes, language_routes, model_routes):
-        app.include_router(routes_of(context))
-    app.include_router(probe_routes(context))
+    for router in (*work, language_routes(context), model_routes(context), probe_routes(context)):
+        app.include_router(router)
     add_pages(app, context)
     use_own_document(app)
-    # The last one added is the outermost.
-    app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes)
-    app.add_middleware(RequestMiddleware, metrics=metrics)
+    for layer in layers:
+        app.add_middleware(layer)
     return app
+
+
+class _App(FastAPI):
+    """FastAPI with a shorter way for the routes that run a model."""
+
+    def __init__(self, work: WorkRoutes, layers: Sequence[Layer], **options: Any) -> None:
+        """Put the same layers around `work` that FastAPI has.
+
+        Args:
+            work: What does not go through FastAPI.
+            layers: Middleware; the last one is the outermost.
+            **options: FastAPI's.
+        """
+        super().__init__(**options)
+        self._work = work
+        self._layered_work: ASGIApp = work
+        for layer in layers:
+            self._layered_work = layer(self._layered_work)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one event of the ASGI server."""
+        if self._work.has(scope):
+            scope["app"] = self
+            await self._layered_work(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 @asynccontextmanager
@@ -155,6 +192,17 @@ async def _lifespan(context: ApiContext) -> AsyncIterator[None]:
             await asyncio.to_thread(engine.close)  # joins its workers
 
 
+def engine_limits(settings: Settings) -> EngineLimits:
+    """What each model's engine may hold at once."""
+    return EngineLimits(
+        max_queue_items=settings.max_queue_sources,
+        max_queue_tokens=settings.max_queue_tokens,
+        max_batch_sources=settings.max_batch_sources,
+        max_batch_tokens=settings.max_batch_tokens,
+        workers=settings.workers or _workers(settings.threads),
+    )
+
+
 def _load_model(
     path: Path, settings: Settings, metrics: Metrics, taken: Sequence[str]
 ) -> ServedModel:
@@ -163,13 +211,7 @@ def _load_model(
     manifest = bundle.manifest
     if manifest.name in taken:
         raise BundleError(f"another bundle is called {manifest.name} too; names have to differ")
-    limits = EngineLimits(
-        max_queue_items=settings.max_queue_sources,
-        max_queue_tokens=settings.max_queue_tokens,
-        max_batch_sources=settings.max_batch_sources,
-        max_batch_tokens=settings.max_batch_tokens,
-        workers=settings.workers or _workers(settings.threads),
-    )
+    limits = engine_limits(settings)
     observer = metrics.add_model(
         ModelInfo(
             name=manifest.name,

@@ -82,15 +82,30 @@ class Catalogue:
     def __init__(self, models: Sequence[ServedModel], failed: Sequence[FailedModel] = ()) -> None:
         self.models = tuple(sorted(models, key=lambda model: model.manifest.name))
         self.failed = tuple(sorted(failed, key=lambda model: model.name))
+        # Asked with every request, and fixed.
+        self._translators = [
+            model for model in self.models if model.manifest.task is Task.TRANSLATION
+        ]
+        self._languages = _unique(
+            [
+                *(model.manifest.source_language for model in self._translators),
+                *(model.manifest.target_language for model in self._translators),
+            ]
+        )
+        self._spelling = {code.lower(): code for code in self._languages}
+        self._by_pair: dict[tuple[str, str | None], ServedModel] = {}
+        for model in self._translators:
+            pair = (model.manifest.source_language, model.manifest.target_language)
+            self._by_pair.setdefault(pair, model)
 
     @property
     def all_alive(self) -> bool:
         """Every engine runs."""
         return all(model.is_alive() for model in self.models)
 
-    def translators(self) -> list[ServedModel]:
+    def translators(self) -> Sequence[ServedModel]:
         """Models that translate."""
-        return [model for model in self.models if model.manifest.task is Task.TRANSLATION]
+        return self._translators
 
     def targets(self, source: str) -> list[str]:
         """Languages that `source` can be translated to."""
@@ -100,19 +115,13 @@ class Catalogue:
             if model.manifest.source_language == source
         )
 
-    def languages(self) -> list[str]:
+    def languages(self) -> Sequence[str]:
         """Every language that some model translates from or to, sources first."""
-        translators = self.translators()
-        return _unique(
-            [
-                *(model.manifest.source_language for model in translators),
-                *(model.manifest.target_language for model in translators),
-            ]
-        )
+        return self._languages
 
     def known(self, code: str) -> str:
         """`code` as the models spell it ("DE" -> "de"); an unknown one as it is."""
-        return {known.lower(): known for known in self.languages()}.get(code.lower(), code)
+        return self._spelling.get(code.lower(), code)
 
     def sources_of(self, target: str) -> list[str]:
         """Languages that can be translated to `target`, at least one.
@@ -149,11 +158,10 @@ class Catalogue:
                     f"{manifest.target_language}, not {source} to {target}"
                 )
             return model
-        for model in self.translators():
-            manifest = model.manifest
-            if (manifest.source_language, manifest.target_language) == (source, target):
-                return model
-        raise UnsupportedLanguage(self._why_not(source, target))
+        fitting = self._by_pair.get((source, target))
+        if fitting is None:
+            raise UnsupportedLanguage(self._why_not(source, target))
+        return fitting
 
     def summarizer(self, language: str | None, name: str | None = None) -> ServedModel:
         """The model that summarizes texts in `language`, or in any when it is None.

@@ -3,8 +3,7 @@
 Owned by the event loop: nothing here is touched from another thread.
 """
 
-import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 
@@ -25,7 +24,7 @@ class Lifecycle:
     def __init__(self) -> None:
         self._phase = Phase.STARTING
         self._in_flight = 0
-        self._cut_off = asyncio.Event()
+        self._when_cut_off: set[Callable[[], None]] = set()
 
     @property
     def phase(self) -> Phase:
@@ -52,11 +51,20 @@ class Lifecycle:
 
     def cut_off(self) -> None:
         """Give up on what is still in flight: the time to drain is over."""
-        self._cut_off.set()
+        for each in tuple(self._when_cut_off):
+            each()
 
-    async def until_cut_off(self) -> None:
-        """Return when `cut_off` was called."""
-        await self._cut_off.wait()
+    def on_cut_off(self, call: Callable[[], None]) -> None:
+        """Call `call` at `cut_off`.
+
+        Not an event to wait for: thousands may, and an event takes as long to forget one of
+        its waiters as it has.
+        """
+        self._when_cut_off.add(call)
+
+    def off_cut_off(self, call: Callable[[], None]) -> None:
+        """Take `on_cut_off` back."""
+        self._when_cut_off.discard(call)
 
     @contextmanager
     def working(self) -> Iterator[None]:

@@ -5,9 +5,9 @@ from the routes.
 """
 
 import logging
+import random
 import re
 import time
-import uuid
 from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -99,11 +99,12 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        declared = _declared_length(scope)
         received = 0
 
         async def limited_receive() -> Message:
             nonlocal received
-            self._check(_declared_length(scope))
+            self._check(declared)
             message = await receive()
             received += len(message.get("body", b""))
             self._check(received)
@@ -131,7 +132,7 @@ def _request_id(scope: Scope) -> str:
             given = value.decode("latin-1")
             if _SANE_ID.fullmatch(given):
                 return str(given)
-    return uuid.uuid4().hex
+    return f"{random.getrandbits(128):032x}"  # unique, not secret
 
 
 def _route(scope: Scope) -> str:

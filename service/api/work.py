@@ -3,29 +3,20 @@
 import asyncio
 import copy
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import Response
 
 from service.api.answers import Job, account, headers_of, unchanged
 from service.api.lifecycle import Lifecycle
 from service.api.record import record_of
 from service.api.responses import Answer
-from service.errors import (
-    Cancelled,
-    DeadlineExceeded,
-    Draining,
-    RequestError,
-    ServiceError,
-    TooLarge,
-)
+from service.api.wanted import WhileWanted
+from service.errors import RequestError, ServiceError, TooLarge
 from service.pipeline.response import TextResponse
 from service.settings import Settings
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +57,13 @@ def texts_of(given: str | list[str], name: str, max_texts: int) -> list[str]:
     return texts
 
 
-def json_answer(body: Answer, jobs: Sequence[Job]) -> JSONResponse:
+def json_answer(body: Answer, jobs: Sequence[Job]) -> Response:
     """A 200; fields of `body` that were not set are left out."""
-    return JSONResponse(body.model_dump(exclude_unset=True), headers=headers_of(jobs))
+    return Response(
+        body.__pydantic_serializer__.to_json(body, exclude_unset=True),
+        headers=headers_of(jobs),
+        media_type="application/json",
+    )
 
 
 async def answer_jobs(
@@ -96,8 +91,8 @@ async def answer_jobs(
             the text when there are several. `DeadlineExceeded`, `Cancelled` or
             `Draining` for all.
     """
-    work = before_deadline(run_jobs(jobs, keep_going=keep_going), deadline.timeout_s)
-    answers = await while_wanted(request, lifecycle, work)
+    with WhileWanted(request.receive, lifecycle, deadline.timeout_s):
+        answers = await run_jobs(jobs, keep_going=keep_going)
     account(record_of(request.scope), jobs, answers)
     return answers
 
@@ -118,23 +113,32 @@ async def run_jobs(jobs: Sequence[Job], *, keep_going: bool) -> list[TextRespons
         outcomes = await model.pipeline.run_many([jobs[index].request for index in indexes])
         answers.update(zip(indexes, outcomes, strict=True))
 
-    try:
-        async with asyncio.TaskGroup() as group:
-            for indexes in by_model.values():
-                group.create_task(run_all(indexes))
-    except ExceptionGroup as failures:
-        raise failures.exceptions[0] from None
+    if len(by_model) <= 1:  # nearly always; a task of its own would gain nothing
+        for indexes in by_model.values():
+            await run_all(indexes)
+    else:
+        try:
+            async with asyncio.TaskGroup() as group:
+                for indexes in by_model.values():
+                    group.create_task(run_all(indexes))
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from None
 
-    if len(jobs) > 1:
-        for index, answer in answers.items():
-            if isinstance(answer, ServiceError):
-                answers[index] = _named(answer, index)
-    failed = [index for index in range(len(jobs)) if isinstance(answers[index], ServiceError)]
-    if failed and (not keep_going or len(failed) == len(jobs)):
-        first = answers[failed[0]]
-        assert isinstance(first, ServiceError)
-        raise first
-    return [answers[index] for index in range(len(jobs))]
+    return _kept([answers[index] for index in range(len(jobs))], keep_going=keep_going)
+
+
+def _kept(
+    answers: Sequence[TextResponse | ServiceError], *, keep_going: bool
+) -> list[TextResponse | ServiceError]:
+    """The answers, errors named by their place; or the first error, when it fails all."""
+    named = [
+        _named(answer, index) if isinstance(answer, ServiceError) and len(answers) > 1 else answer
+        for index, answer in enumerate(answers)
+    ]
+    failed = [answer for answer in named if isinstance(answer, ServiceError)]
+    if failed and (not keep_going or len(failed) == len(named)):
+        raise failed[0]
+    return named
 
 
 def _named(error: ServiceError, index: int) -> ServiceError:
@@ -142,49 +146,3 @@ def _named(error: ServiceError, index: int) -> ServiceError:
     named = copy.copy(error)
     named.args = (f"text {index}: {error}",)
     return named
-
-
-async def before_deadline(work: Coroutine[None, None, T], timeout_s: float) -> T:
-    """Await `work` for `timeout_s` at most.
-
-    The engine drops what waits past its deadline; this is for the rest of the way.
-
-    Raises:
-        DeadlineExceeded: It took longer; `work` was cancelled.
-    """
-    try:
-        async with asyncio.timeout(timeout_s):
-            return await work
-    except TimeoutError:
-        raise DeadlineExceeded(f"no answer within timeout_s, which is {timeout_s:g}") from None
-
-
-async def while_wanted(request: Request, lifecycle: Lifecycle, work: Coroutine[None, None, T]) -> T:
-    """Await `work` unless the client leaves or the service stops first.
-
-    The request's body must have been read.
-
-    Raises:
-        Cancelled: The client closed the connection; `work` was cancelled.
-        Draining: The time to drain is over; `work` was cancelled.
-    """
-    working = asyncio.ensure_future(work)
-    leaving = asyncio.ensure_future(_disconnected(request))
-    stopping = asyncio.ensure_future(lifecycle.until_cut_off())
-    tasks = (working, leaving, stopping)
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            if stopping.done():
-                raise Draining("the service stopped before the answer was there")
-            raise Cancelled("the client closed the connection")
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    return working.result()
-
-
-async def _disconnected(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass

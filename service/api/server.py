@@ -9,6 +9,7 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
+from service.api.gathering import GatheringProtocol
 from service.api.lifecycle import Lifecycle, Phase
 from service.logs import log_event
 from service.settings import Settings
@@ -46,6 +47,10 @@ class DrainingServer(uvicorn.Server):
                 log_config=None,  # the process's own, see `service.logs`
                 access_log=False,
                 server_header=False,
+                # Whom a proxy speaks for makes no difference here.
+                proxy_headers=False,
+                ws="none",
+                http=GatheringProtocol,
                 timeout_graceful_shutdown=_LAST_ANSWERS_S,
                 timeout_keep_alive=_KEEP_ALIVE_S,
             )

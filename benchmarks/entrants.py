@@ -23,7 +23,7 @@ from service.bundle import Manifest, Precision
 CACHE = REPOSITORY / "benchmarks" / ".cache"
 OURS = "seq2serve"
 
-_PEERS_PYTHON = REPOSITORY / ".venv-peers" / "bin" / "python"
+PEERS_PYTHON = REPOSITORY / ".venv-peers" / "bin" / "python"
 _OPTIMUM_PYTHON = REPOSITORY / ".venv-peers-optimum" / "bin" / "python"
 
 
@@ -124,7 +124,7 @@ def _ctranslate2(shape: TransformerShape, vocabulary: int, shortlist: int | None
     listed = "" if shortlist is None else f", {shortlist} listed"
     return Entrant(
         name=f"CTranslate2 {shape.name}, V {vocabulary}{listed}",
-        command=python_module(_PEERS_PYTHON, "benchmarks.peers.ctranslate2_peer"),
+        command=python_module(PEERS_PYTHON, "benchmarks.peers.ctranslate2_peer"),
         load=_transformer_settings(shape, vocabulary) | {"shortlist": shortlist},
         variants=("int8",),
         words=Words(range(FIRST_WORD, vocabulary), END),
@@ -135,7 +135,7 @@ def _ctranslate2(shape: TransformerShape, vocabulary: int, shortlist: int | None
 def _transformers(shape: TransformerShape) -> Entrant:
     return Entrant(
         name=f"Transformers {shape.name}, V {PUBLISHED_VOCABULARY}",
-        command=python_module(_PEERS_PYTHON, "benchmarks.peers.transformers_peer"),
+        command=python_module(PEERS_PYTHON, "benchmarks.peers.transformers_peer"),
         load=_transformer_settings(shape, PUBLISHED_VOCABULARY),
         variants=("float32", "bfloat16"),
         words=Words(range(FIRST_WORD, PUBLISHED_VOCABULARY), END),

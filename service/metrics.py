@@ -97,6 +97,7 @@ class Metrics:
             buckets=_REQUEST_SECONDS,
             registry=registry,
         )
+        self._request_series: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}
         self._in_flight = Gauge(
             "seq2serve_requests_in_flight",
             "HTTP requests that are not answered yet.",
@@ -247,8 +248,18 @@ class Metrics:
     def request_finished(self, route: str, task: str, code: str, seconds: float) -> None:
         """A request is over, answered or given up."""
         self._in_flight.dec()
-        self._requests.labels(route, task, code).inc()
-        self._request_seconds.labels(route, task).observe(seconds)
+        counter, histogram = self._of_request(route, task, code)
+        counter.inc()
+        histogram.observe(seconds)
+
+    def _of_request(self, route: str, task: str, code: str) -> tuple[Counter, Histogram]:
+        # Kept here, because the library makes and locks its way to a series with every ask.
+        key = (route, task, code)
+        series = self._request_series.get(key)
+        if series is None:
+            series = self._requests.labels(*key), self._request_seconds.labels(route, task)
+            self._request_series[key] = series
+        return series
 
     def watch_readiness(self, ready: Callable[[], bool]) -> None:
         """Ask `ready` at every scrape."""

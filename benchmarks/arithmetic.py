@@ -12,11 +12,12 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from benchmarks.peers.shapes import BASE, PUBLISHED_VOCABULARY, TINY, TransformerShape
+from benchmarks.entrants import scored_rows, typical_work
+from benchmarks.peers.shapes import BASE, PUBLISHED_VOCABULARY, TINY
 from benchmarks.rate import Rates, measure_rates
 from benchmarks.report import Report
-from benchmarks.work import Task, Work, bundle_work, transformer_work
-from service.bundle import Manifest, Precision
+from benchmarks.work import Task, Work, transformer_work
+from service.bundle import Manifest
 
 TASKS = (Task(24, 24, 1), Task(24, 24, 4), Task(256, 48, 4))
 
@@ -41,12 +42,11 @@ def main() -> int:
     parser.add_argument("bundle", type=Path, nargs="?", default=Path("models/tatoeba-en-de"))
     bundle = parser.parse_args().bundle
     manifest = Manifest.read(bundle)
-    models: dict[str, Callable[[Task], Work]] = {
-        manifest.name: partial(bundle_work, bundle, Precision.INT8)
-    }
+    listed = scored_rows(bundle)
+    models: dict[str, Callable[[Task], Work]] = {manifest.name: partial(typical_work, bundle)}
     for shape in (BASE, TINY):
-        for rows in (PUBLISHED_VOCABULARY, manifest.vocabulary_size):
-            models[f"{shape.name}, {rows} rows"] = partial(_transformer, shape, rows)
+        for rows in dict.fromkeys((PUBLISHED_VOCABULARY, manifest.vocabulary_size, listed)):
+            models[f"{shape.name}, {rows} rows"] = partial(transformer_work, shape, rows)
     rates = measure_rates()
     report = Report(
         "arithmetic",
@@ -69,10 +69,6 @@ def main() -> int:
             )
     report.publish()
     return 0
-
-
-def _transformer(shape: TransformerShape, rows: int, task: Task) -> Work:
-    return transformer_work(shape, rows, task)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from benchmarks.arithmetic import limit_per_s
-from benchmarks.entrants import OURS, Entrant, entrants
+from benchmarks.entrants import OURS, Entrant, entrants, scored_rows
 from benchmarks.interleave import Contestant, Spread, interleave, ratio
 from benchmarks.peers.protocol import Child, PeerError, Setting
 from benchmarks.rate import Rates, measure_rates
@@ -85,7 +85,7 @@ def main() -> int:
     )
     arguments = parser.parse_args()
     manifest = Manifest.read(arguments.bundle)
-    shortlist = arguments.shortlist or manifest.vocabulary_size
+    shortlist = arguments.shortlist or scored_rows(arguments.bundle)
     wanted = [
         entrant
         for entrant in entrants(arguments.bundle, shortlist)
@@ -107,6 +107,7 @@ def main() -> int:
     settings: dict[str, Value] = {
         "bundle": manifest.name,
         "digest": manifest.digest[:12],
+        "rows of a shortlist": shortlist,
         "rounds": plan.rounds,
         **{f"{name} GMAC/s": rate / 1e9 for name, rate in asdict(rates).items()},
     }
@@ -157,6 +158,7 @@ def _contest(
 
     Who fails while settings are tried is noted, and takes part in nothing any more.
     """
+    print(f"{task}, batch {batch or 'alone'}", file=sys.stderr)
     settings: dict[str, Setting] = {}
     contestants: list[Contestant] = []
     for seat in list(seats):
@@ -170,7 +172,6 @@ def _contest(
             continue
         settings[seat.entrant.name] = setting
         contestants.append(contestant)
-    print(f"{task}, batch {batch or 'alone'}", file=sys.stderr)
     return Outcome(task, batch or 1, settings, interleave(contestants, rounds))
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -25,6 +25,9 @@ OURS = "seq2serve"
 
 PEERS_PYTHON = REPOSITORY / ".venv-peers" / "bin" / "python"
 _OPTIMUM_PYTHON = REPOSITORY / ".venv-peers-optimum" / "bin" / "python"
+
+# Random sources that work and shortlists are averaged over.
+_TYPICAL = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,34 @@ class Entrant:
                 yield Setting(1, threads, variant)
 
 
+def words_of(manifest: Manifest) -> Words:
+    """The vocabulary of a bundle; random pieces are as good as any."""
+    first = max(asdict(manifest.special_ids).values()) + 1
+    return Words(range(first, manifest.vocabulary_size), manifest.special_ids.end_id)
+
+
+def scored_rows(bundle: Path) -> int:
+    """Rows of the bundle's output layer that a source needs."""
+    return Manifest.read(bundle).vocabulary_size
+
+
+@cache
+def typical_work(bundle: Path, task: Task) -> Work:
+    """What a sentence takes in a bundle, in the mean over some sources."""
+    manifest = Manifest.read(bundle)
+    sources = _typical_sources(manifest, task.source_tokens)
+    return bundle_work(bundle, _best_precision(manifest), task, sources)
+
+
+def _typical_sources(manifest: Manifest, tokens: int) -> list[tuple[int, ...]]:
+    words, draw = words_of(manifest), Random(1)
+    return [words.source(draw, tokens) for _ in range(_TYPICAL)]
+
+
+def _best_precision(manifest: Manifest) -> Precision:
+    return Precision.INT8 if Precision.INT8 in manifest.graphs else Precision.FLOAT
+
+
 def entrants(bundle: Path, shortlist: int) -> list[Entrant]:
     """Everybody: ours first.
 
@@ -105,17 +136,13 @@ def entrants(bundle: Path, shortlist: int) -> list[Entrant]:
 
 
 def _engine(name: str, bundle: Path, manifest: Manifest, *, eager: bool) -> Entrant:
-    ids = manifest.special_ids
-    # Pieces after the special ones and the bytes; random ones are as good as any.
-    first = max(asdict(ids).values()) + 1
-    precision = Precision.INT8 if Precision.INT8 in manifest.graphs else Precision.FLOAT
     return Entrant(
         name=name,
         command=python_module(this_python(), "benchmarks.peers.engine_peer"),
         load={"bundle": str(bundle.resolve()), "eager": eager},
-        variants=("float32" if eager else precision.value,),
-        words=Words(range(first, manifest.vocabulary_size), ids.end_id),
-        work=partial(bundle_work, bundle, precision),
+        variants=("float32" if eager else _best_precision(manifest).value,),
+        words=words_of(manifest),
+        work=partial(typical_work, bundle),
     )
 
 

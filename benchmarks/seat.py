@@ -16,7 +16,8 @@ from benchmarks.work import Task
 _TRIAL_BATCH = 16
 # Steps of a trial: enough to tell settings apart, few enough to try them all.
 _TRIAL_TOKENS = 8
-_LATENCY_SOURCES = (5, 40)
+# Fewest and most sources whose median is one figure.
+_LATENCY_SOURCES = (3, 40)
 
 
 class Runner(Protocol):

@@ -12,7 +12,7 @@ import math
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import count, cycle, islice
 from pathlib import Path
@@ -101,20 +101,37 @@ def transformer_work(shape: TransformerShape, rows: int, task: Task) -> Work:
     )
 
 
-def bundle_work(directory: Path, precision: Precision, task: Task) -> Work:
+def bundle_work(
+    directory: Path, precision: Precision, task: Task, sources: Sequence[Sequence[int]]
+) -> Work:
     """What a sentence takes in a bundle, without the padding of its source.
 
     The engine pads sources to a multiple of some tokens. No product is more than quadratic in
     S, so three widths without padding tell what any S takes.
+
+    Args:
+        directory: The bundle.
+        precision: Which of its graphs.
+        task: The sentences.
+        sources: Some of them, to take the mean of: a shortlist goes by what is in a source.
     """
     widths = [padded_width(np.array([task.source_tokens])) + n * SOURCE_MULTIPLE for n in range(3)]
     if widths[0] == task.source_tokens:
-        return _executed(directory, precision, task, task.source_tokens)
-    counts = [_executed(directory, precision, task, width) for width in widths]
+        return _executed(directory, precision, task, sources)
+    counts = [
+        _executed(directory, precision, task, [_widened(source, width) for source in sources])
+        for width in widths
+    ]
     return Work(
         int8=_quadratic(widths, [count.int8 for count in counts], task.source_tokens),
         float32=_quadratic(widths, [count.float32 for count in counts], task.source_tokens),
     )
+
+
+def _widened(source: Sequence[int], width: int) -> tuple[int, ...]:
+    """A source of `width` tokens with the same words, over and over, and the same end mark."""
+    *words, end = source
+    return (*islice(cycle(words), width - 1), end)
 
 
 def _quadratic(places: Sequence[int], values: Sequence[int], place: int) -> int:
@@ -126,29 +143,26 @@ def _quadratic(places: Sequence[int], values: Sequence[int], place: int) -> int:
     return round(total)
 
 
-def _executed(directory: Path, precision: Precision, task: Task, width: int) -> Work:
-    """What decoding one source of `width` tokens executes.
-
-    However wide, it has the words that a source of the task's length has: a shortlist goes by
-    them.
-    """
+def _executed(
+    directory: Path, precision: Precision, task: Task, sources: Sequence[Sequence[int]]
+) -> Work:
+    """What decoding each of `sources` alone executes, in the mean."""
     manifest = Manifest.read(directory)
-    first = max(asdict(manifest.special_ids).values()) + 1
-    words = range(first, first + task.source_tokens - 1)
-    source = (*islice(cycle(words), width - 1), manifest.special_ids.end_id)
-    request = DecodeRequest(source, forced_length(task.beam, task.target_tokens))
+    options = forced_length(task.beam, task.target_tokens)
     with tempfile.TemporaryDirectory() as scratch, _profiling(Path(scratch)):
         model = load_model(directory, manifest, precision, Device.CPU, threads=1)
         engine = Engine(model, ONE_AT_A_TIME)
         engine.start()
-        steps = engine.submit(request).result().decode_steps
-        assert steps == task.target_tokens, f"{steps} steps instead of {task.target_tokens}"
+        for source in sources:
+            steps = engine.submit(DecodeRequest(tuple(source), options)).result().decode_steps
+            assert steps == task.target_tokens, f"{steps} steps instead of {task.target_tokens}"
         engine.close()
         del engine, model  # a profile is complete when its session is gone
         gc.collect()
         profiles = sorted(Path(scratch).iterdir())
         assert profiles, "ONNX Runtime has written no profile"
-        return sum((executed_work(json.loads(path.read_bytes())) for path in profiles), Work())
+        total = sum((executed_work(json.loads(path.read_bytes())) for path in profiles), Work())
+    return Work(total.int8 // len(sources), total.float32 // len(sources))
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -28,6 +27,7 @@ from service.api.summarize import summarize_routes
 from service.api.translate import translate_routes
 from service.api.work_routes import WorkRoutes
 from service.bundle.loader import Bundle, Provider, find_bundles, load_bundle
+from service.cores import usable_cores
 from service.domain import Task
 from service.engine import Engine
 from service.engine.limits import EngineLimits
@@ -199,7 +199,7 @@ def engine_limits(settings: Settings) -> EngineLimits:
         max_queue_tokens=settings.max_queue_tokens,
         max_batch_sources=settings.max_batch_sources,
         max_batch_tokens=settings.max_batch_tokens,
-        workers=settings.workers or _workers(settings.threads),
+        workers=settings.workers or max(1, usable_cores() // settings.threads),
     )
 
 
@@ -251,8 +251,3 @@ def _log_loaded(bundle: Bundle, settings: Settings) -> None:
         provider=bundle.device,
         precision=bundle.precision,
     )
-
-
-def _workers(threads: int) -> int:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, (cores or 1) // threads)

@@ -200,6 +200,7 @@ def engine_limits(settings: Settings) -> EngineLimits:
         max_batch_sources=settings.max_batch_sources,
         max_batch_tokens=settings.max_batch_tokens,
         workers=settings.workers or max(1, usable_cores() // settings.threads),
+        max_encode_tokens=settings.max_encode_tokens,
     )
 
 

@@ -70,13 +70,15 @@ class DecodeRequest:
         source_ids: Token ids, the end mark included, so never empty.
         options: Checked against the bundle's limits before it gets here.
         deadline_s: Instant on the engine's clock after which nobody wants the answer.
-        priority: Smaller is served first; ties in order of arrival.
+        priority: 0, or more for what may wait longer; see `service.engine.plan.turns`.
+        want_attention: Whether the answer should have attention; costs time and memory.
     """
 
     source_ids: tuple[int, ...]
     options: SearchOptions
     deadline_s: float | None = None
     priority: int = 0
+    want_attention: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ class DecodedHypothesis:
             `length` counts the end mark.
         token_log_probs: Log-probability of each token of `token_ids`, [T].
         attention: Weight of each source token (end mark included) for each target token,
-            [T, S], rows sum to 1; None when the model has no attention.
+            [T, S], rows sum to 1; None when the model has none or nobody asked.
         finish_reason: Why it stopped.
     """
 

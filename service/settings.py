@@ -62,8 +62,9 @@ class Settings(BaseSettings):
         ge=1,
         le=256,
         description=(
-            "Batches decoded at the same time, per model. Two batches on one thread each beat "
-            "one batch on two threads. Unset: the number of CPU cores divided by `threads`."
+            "Threads that decode, per model, each with batches of its own. Two with one ONNX "
+            "Runtime thread each beat one with two. Unset: the CPU cores that the process may use "
+            "(affinity and control group quota) divided by `threads`."
         ),
     )
     threads: int = Field(
@@ -81,14 +82,23 @@ class Settings(BaseSettings):
         description="Source tokens that may wait, per model; beyond it requests get 429.",
     )
     max_batch_sources: int = Field(
-        default=16, ge=1, description="Sentences decoded together by one worker."
+        default=16, ge=1, description="Sentences that one worker decodes at the same time."
     )
     max_batch_tokens: int = Field(
         default=16_384,
         ge=1,
         description=(
-            "Size of one worker's batch: sentences x source tokens (padding included) x beam. "
-            "A sentence that exceeds it alone is refused."
+            "Size of one worker's batches together: sentences x source tokens (padding included) "
+            "x beam. A sentence that exceeds it alone is refused."
+        ),
+    )
+    max_encode_tokens: int = Field(
+        default=512,
+        ge=1,
+        description=(
+            "Source tokens (padding included) that a worker reads between two chunks of decoding. "
+            "Small: new texts delay those that are being answered less. Large: long texts alone "
+            "are answered at a higher rate. A longer sentence is read alone."
         ),
     )
 

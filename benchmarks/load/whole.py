@@ -6,23 +6,28 @@ finished, which is more than a batch in whole usually gives.
 """
 
 import sys
+from dataclasses import replace
 from unittest.mock import patch
 
 import service.engine.engine
 from service.__main__ import main
-from service.engine.plan import Load, Space
+from service.engine.limits import EngineLimits
+from service.engine.observer import EngineObserver
+from service.engine.plan import Load
 from service.engine.ticket import Ticket
 from service.engine.waiting import WaitingRoom
 
 
 class WholeBatches(WaitingRoom):
-    """Gives a worker nothing until it has nothing."""
+    """Gives a worker nothing until it has nothing, and then a full batch."""
 
-    def take_batch(self, worker: int, load: Load) -> tuple[list[Ticket], Space]:
+    def __init__(self, limits: EngineLimits, observer: EngineObserver) -> None:
+        """See `WaitingRoom`."""
+        super().__init__(replace(limits, max_encode_tokens=limits.max_batch_tokens), observer)
+
+    def take_batch(self, worker: int, load: Load) -> list[Ticket]:
         """See `WaitingRoom.take_batch`."""
-        if load.sources:
-            return [], Space(sources=0, cells=0, encode_tokens=0)
-        return super().take_batch(worker, load)
+        return [] if load.sources else super().take_batch(worker, load)
 
 
 if __name__ == "__main__":

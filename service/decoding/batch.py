@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from service.decoding.backtrace import Trace, backtrace, trace_of
+from service.decoding.backtrace import Trail, backtrace
 from service.decoding.contract import DecoderModel, Part
 from service.domain import DecodedHypothesis, SearchOptions
 
@@ -29,7 +29,10 @@ def decode(
     found: list[list[DecodedHypothesis]] = [[] for _ in sources]
     for start in range(0, len(order), batch_sources):
         waiting = order[start : start + batch_sources]
-        traces: dict[int, list[Trace]] = {int(position): [] for position in waiting}
+        trails = {
+            int(position): Trail(options.beam_size, len(sources[position]), want_attention=True)
+            for position in waiting
+        }
         state = model.encode(
             [sources[position] for position in waiting],
             [options] * len(waiting),
@@ -38,17 +41,18 @@ def decode(
         while len(waiting):
             state, chunk = model.advance(state)
             for row, position in enumerate(waiting):
-                length = len(sources[position])
-                traces[position].append(trace_of(chunk, row, options.beam_size, length))
+                trails[position].add(chunk, row)
                 if state.finished[row]:
-                    found[position] = backtrace(
-                        traces.pop(position),
+                    result = backtrace(
+                        trails.pop(position),
                         state.ended[row],
+                        state.lengths[row],
                         length_penalty=options.length_penalty,
                         num_hypotheses=options.num_hypotheses,
                         pad_id=model.pad_id,
                         end_id=model.end_id,
                     )
+                    found[position] = list(result.hypotheses)
             live = np.flatnonzero(~state.finished)
             waiting = waiting[live]
             if len(live):

@@ -163,8 +163,12 @@ class HostModel:
 
     def rearrange(self, parts: Sequence[Part], slots: int) -> BatchState:
         """See `DecoderModel.rearrange`."""
-        states = [with_slots(_part(part), slots) for part in parts]
-        return states[0] if len(states) == 1 else concatenate(states)
+        if len(parts) == 1:
+            return with_slots(_part(parts[0]), slots)
+        # The memory is nearly all there is to copy: once, not once to take and once to join.
+        bare = [Part(replace(part.state, memory={}), part.sources) for part in parts]
+        together = concatenate([with_slots(_part(part), slots) for part in bare])
+        return replace(together, memory=_gathered_memory(parts, together.source_lengths))
 
     def for_worker(self) -> Self:
         """See `DecoderModel.for_worker`: nothing is kept between calls."""
@@ -174,6 +178,24 @@ class HostModel:
 def _part(part: Part) -> BatchState:
     everything = np.array_equal(part.sources, np.arange(part.state.sources))
     return part.state if everything else take(part.state, part.sources)
+
+
+def _gathered_memory(parts: Sequence[Part], source_lengths: IntArray) -> dict[str, FloatArray]:
+    """The memory of all parts, in order, as wide as their sources need."""
+    width = padded_width(source_lengths)
+    memory = {}
+    for name, first in parts[0].state.memory.items():
+        gathered = np.empty((len(source_lengths), width, *first.shape[2:]), first.dtype)
+        row = 0
+        for part in parts:
+            array = part.state.memory[name]
+            for source in part.sources.tolist():
+                kept = min(width, array.shape[1])
+                gathered[row, :kept] = array[source, :kept]
+                gathered[row, kept:] = 0
+                row += 1
+        memory[name] = gathered
+    return memory
 
 
 def padded_width(lengths: IntArray) -> int:

@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -12,10 +13,10 @@ from service.decoding.contract import DecoderModel
 from service.domain import DecodedSource, DecodeRequest
 from service.engine.limits import EngineLimits
 from service.engine.observer import EngineObserver, Unobserved
-from service.engine.plan import BatchShape, Candidate
-from service.engine.throughput import Throughput
+from service.engine.plan import Candidate, turns
+from service.engine.throughput import Throughput, retry_after_s
 from service.engine.ticket import Ticket
-from service.engine.waiting import Full, NotOpen, Phase, WaitingRoom
+from service.engine.waiting import Full, NotOpen, Phase, TooLate, WaitingRoom
 from service.engine.worker import Worker
 from service.errors import Cancelled, Draining, EngineDead, Overloaded, ServiceError, TooLarge
 
@@ -25,8 +26,8 @@ _LOGGER = logging.getLogger(__name__)
 class Engine:
     """In-flight batched beam search for one model.
 
-    Sources wait in a bounded queue, join a worker's running batch between two chunks and
-    leave it as soon as they are finished. All methods are safe from several threads.
+    Sources wait in a bounded queue, join those a worker decodes between two chunks and leave
+    as soon as they are finished. All methods are safe from several threads.
 
     A future of an accepted source can be cancelled until its answer is there: its place in
     the queue is free at once, its rows at the worker's next chunk. It ends in a
@@ -63,6 +64,7 @@ class Engine:
                 number,
                 model,
                 self._room,
+                limits,
                 throughput=self._throughput,
                 clock=clock,
                 observer=self._observer,
@@ -89,7 +91,7 @@ class Engine:
 
     def retry_after_s(self) -> float:
         """Seconds until what waits now should have been worked off, at the recent speed."""
-        return self._throughput.seconds_for(self._room.tokens)
+        return retry_after_s(self._throughput.seconds_for(self._room.tokens))
 
     def start(self) -> None:
         """Start the workers and wait until they are ready, or dead; once."""
@@ -123,17 +125,21 @@ class Engine:
 
         Raises:
             TooLarge: They would not even fit an idle engine.
-            Overloaded: They do not fit now; says when to come back.
+            Overloaded: They do not fit now, or would wait until their deadline is over; says
+                when to come back.
             Draining: The engine takes nothing any more.
             EngineDead: A worker has died.
         """
         self._refuse_too_large(requests)
         now_s = self._clock()
-        tickets = [Ticket(next(self._numbers), request, now_s) for request in requests]
+        tickets = self._tickets(requests, now_s)
+        left_s = min((ticket.deadline_s for ticket in tickets), default=math.inf) - now_s
         try:
-            self._room.put(tickets)
+            self._room.put(tickets, self._throughput.tokens_within(left_s))
         except Full as full:
             raise self._overloaded(full, tickets) from None
+        except TooLate as late:
+            raise self._too_late(late, tickets, left_s) from None
         except NotOpen as closed:
             raise self._refusal(closed.phase) from None
         for ticket in tickets:
@@ -187,6 +193,14 @@ class Engine:
             self._room.discard(ticket)
             self._observer.failed(code=Cancelled.code)
 
+    def _tickets(self, requests: Sequence[DecodeRequest], now_s: float) -> list[Ticket]:
+        lengths = [len(request.source_ids) for request in requests]
+        priorities = [request.priority for request in requests]
+        return [
+            Ticket(next(self._numbers), request, now_s, turn_s)
+            for request, turn_s in zip(requests, turns(lengths, priorities, now_s), strict=True)
+        ]
+
     def _refuse_too_large(self, requests: Sequence[DecodeRequest]) -> None:
         limits = self._limits
         if len(requests) > limits.max_queue_items:
@@ -200,7 +214,7 @@ class Engine:
             )
         for request in requests:
             beam_size = request.options.beam_size
-            alone = BatchShape().joined_by(Candidate(len(request.source_ids), beam_size))
+            alone = Candidate(len(request.source_ids), beam_size)
             if alone.cells > limits.max_batch_tokens:
                 raise TooLarge(
                     f"source of {len(request.source_ids)} tokens with beam size {beam_size} "
@@ -209,12 +223,23 @@ class Engine:
 
     def _overloaded(self, full: Full, tickets: Sequence[Ticket]) -> Overloaded:
         tokens = sum(ticket.length for ticket in tickets)
-        retry_after_s = self._throughput.seconds_for(full.tokens)
         return Overloaded(
             f"{full.items} sources with {full.tokens} tokens wait already; {len(tickets)} more "
             f"with {tokens} do not fit: the limits are {self._limits.max_queue_items} sources "
             f"and {self._limits.max_queue_tokens} tokens",
-            retry_after_s,
+            retry_after_s(self._throughput.seconds_for(full.tokens)),
+        )
+
+    def _too_late(self, late: TooLate, tickets: Sequence[Ticket], left_s: float) -> Overloaded:
+        """The refusal of what would wait until nobody wants it any more."""
+        wait_s = self._throughput.seconds_for(
+            late.tokens + sum(ticket.length for ticket in tickets)
+        )
+        assert wait_s is not None, "nobody is refused before the speed is known"
+        return Overloaded(
+            f"{late.tokens} source tokens wait ahead, so it would take about {wait_s:.1f} s; "
+            f"the answer is wanted within {left_s:.1f} s",
+            retry_after_s(wait_s - left_s),
         )
 
     def _refusal(self, phase: Phase) -> ServiceError:

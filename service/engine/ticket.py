@@ -19,17 +19,19 @@ class Ticket:
     Attributes:
         number: Order of arrival.
         submitted_s: Instant of arrival on the engine's clock.
+        turn_s: Instant that it is served by, when not all can be served at once.
     """
 
     number: int
     request: DecodeRequest
     submitted_s: float
+    turn_s: float
     future: Future[DecodedSource] = field(default_factory=Future)
 
     @property
-    def rank(self) -> tuple[int, int]:
-        """Orders the queue: priority, then arrival."""
-        return self.request.priority, self.number
+    def rank(self) -> tuple[float, int]:
+        """Orders the queue: turn, then arrival."""
+        return self.turn_s, self.number
 
     @property
     def length(self) -> int:
@@ -39,8 +41,7 @@ class Ticket:
     @property
     def candidate(self) -> Candidate:
         """What the plan knows of it."""
-        request = self.request
-        return Candidate(self.length, request.options.beam_size, request.priority)
+        return Candidate(self.length, self.request.options.beam_size)
 
     @property
     def deadline_s(self) -> float:

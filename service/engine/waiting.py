@@ -2,19 +2,19 @@
 
 import math
 import threading
-from bisect import insort
+from bisect import bisect_left, insort
 from collections.abc import Sequence
 from enum import Enum
 
 from service.engine.limits import EngineLimits
 from service.engine.observer import EngineObserver
-from service.engine.plan import BatchShape, Budget, fair_share, plan_admission
+from service.engine.plan import Load, Space, fair_share, plan_admission
 from service.engine.ticket import Ticket
 
 # Tickets a plan looks at: enough to find some that fit together, few enough to cost nothing.
 _LOOKAHEAD = 128
 
-# Rounds of admission that may pass the oldest ticket before the door is held for it.
+# Rounds of admission that may pass the first in line before the door is held for it.
 MAX_PASSES = 4
 
 
@@ -36,6 +36,14 @@ class Full(Exception):
         self.tokens = tokens
 
 
+class TooLate(Exception):
+    """The tickets would wait too long; none was taken."""
+
+    def __init__(self, tokens: int) -> None:
+        super().__init__(tokens)
+        self.tokens = tokens
+
+
 class NotOpen(Exception):
     """The queue takes nothing any more."""
 
@@ -45,7 +53,7 @@ class NotOpen(Exception):
 
 
 class WaitingRoom:
-    """Tickets in order of priority and arrival, behind one lock.
+    """Tickets in the order of their turns, behind one lock.
 
     It resolves no future: callbacks of futures are other people's code, and would run
     with the lock held.
@@ -65,8 +73,8 @@ class WaitingRoom:
         self._no_deadline_before_s = math.inf
         self._loads = [0] * limits.workers  # sources each worker decodes
         self._working = 0  # worker threads that have not returned
-        self._oldest: Ticket | None = None
-        self._passes = 0  # rounds of admission that passed `_oldest`
+        self._passed: Ticket | None = None  # was first in line and did not fit
+        self._passes = 0  # rounds of admission in which others went before it
 
     @property
     def phase(self) -> Phase:
@@ -80,11 +88,18 @@ class WaitingRoom:
     def tokens(self) -> int:
         return self._tokens
 
-    def put(self, tickets: Sequence[Ticket]) -> None:
+    def put(self, tickets: Sequence[Ticket], tokens_in_time: float = math.inf) -> None:
         """Take all the tickets or none.
+
+        Args:
+            tickets: Of one request; at least one.
+            tokens_in_time: Source tokens that can be served, these included, before nobody
+                wants the answer any more.
 
         Raises:
             Full: They do not fit.
+            TooLate: They would have to wait for more than `tokens_in_time`. When nobody waits,
+                nobody is refused: a wrong guess would never be put right.
             NotOpen: Nothing is taken any more.
         """
         tokens = sum(ticket.length for ticket in tickets)
@@ -96,8 +111,12 @@ class WaitingRoom:
                 or self._tokens + tokens > self._limits.max_queue_tokens
             ):
                 raise Full(len(self._tickets), self._tokens)
+            if self._tickets and self._tokens + tokens > tokens_in_time:
+                ahead = self._tokens_before(max(ticket.rank for ticket in tickets))
+                if ahead + tokens > tokens_in_time:
+                    raise TooLate(ahead)
             for ticket in tickets:
-                insort(self._tickets, ticket, key=lambda ticket: ticket.rank)
+                insort(self._tickets, ticket, key=_rank)
                 self._no_deadline_before_s = min(self._no_deadline_before_s, ticket.deadline_s)
             self._tokens += tokens
             self._changed_depth()
@@ -106,38 +125,38 @@ class WaitingRoom:
     def discard(self, ticket: Ticket) -> None:
         """Free the ticket's place, if it still has one."""
         with self._changed:
-            if ticket in self._tickets:
-                self._remove([ticket])
+            place = self._place_of(ticket.rank)
+            if place < len(self._tickets) and self._tickets[place] is ticket:
+                self._remove([place])
 
     def take_expired(self, now_s: float) -> list[Ticket]:
         """Remove the tickets whose deadline has passed."""
         with self._changed:
             if now_s < self._no_deadline_before_s:
                 return []
-            expired = [ticket for ticket in self._tickets if ticket.deadline_s <= now_s]
-            self._remove(expired)
+            places = [
+                place for place, ticket in enumerate(self._tickets) if ticket.deadline_s <= now_s
+            ]
+            expired = self._remove(places)
             self._no_deadline_before_s = min(
                 (ticket.deadline_s for ticket in self._tickets), default=math.inf
             )
             return expired
 
-    def take_batch(self, worker: int, running: BatchShape) -> list[Ticket]:
+    def take_batch(self, worker: int, load: Load) -> list[Ticket]:
         """Remove the tickets that a worker should decode next.
 
         Args:
             worker: Who asks.
-            running: What it decodes already.
+            load: What it decodes already.
         """
         with self._changed:
+            limits = self._limits
             others = self._loads[:worker] + self._loads[worker + 1 :]
-            share = fair_share(len(self._tickets), running.sources, others)
-            budget = Budget(
-                max_sources=min(self._limits.max_batch_sources, running.sources + share),
-                max_cells=self._limits.max_batch_tokens,
-            )
-            picked = self._plan(running, budget) if self._tickets else []
-            self._remove(picked)
-            self._loads[worker] = running.sources + len(picked)
+            share = fair_share(len(self._tickets), load.sources, others)
+            space = limits.space_beside(load, share)
+            picked = self._remove(self._plan(space)) if self._tickets else []
+            self._loads[worker] = load.sources + len(picked)
             return picked
 
     def take_all(self, phase: Phase) -> list[Ticket]:
@@ -145,8 +164,7 @@ class WaitingRoom:
         with self._changed:
             if self._phase is not Phase.DEAD:
                 self._phase = phase
-            tickets = self._tickets[:]
-            self._remove(tickets)
+            tickets = self._remove(range(len(self._tickets)))
             self._changed.notify_all()
             return tickets
 
@@ -180,40 +198,51 @@ class WaitingRoom:
         with self._changed:
             return self._changed.wait_for(lambda: self._working == 0, timeout_s)
 
-    def _plan(self, running: BatchShape, budget: Budget) -> list[Ticket]:
-        """Whom to admit; at least one ticket waits.
+    def _plan(self, space: Space) -> list[int]:
+        """Places of those to admit; at least one ticket waits.
 
-        The oldest ticket can be passed when it does not fit or is of low priority, but only
-        so often: then it is first in line, and the door is held until it fits. It will,
-        because every ticket fits an empty batch. Once it has left, the next oldest's count
-        starts, so urgent work gets most rounds and no work waits for ever.
+        Who is first in line and does not fit is passed by others, but only so often: then the
+        door is held until it fits. It will, because every ticket fits a worker that decodes
+        nothing.
         """
-        if self._oldest is None:
-            self._oldest = min(self._tickets, key=lambda ticket: ticket.number)
-            self._passes = 0
-        oldest = self._oldest
-        overdue = self._passes >= MAX_PASSES
-        line = self._tickets[:_LOOKAHEAD]
-        if overdue:
-            line = [oldest, *(ticket for ticket in line if ticket is not oldest)]
-        candidates = [ticket.candidate for ticket in line]
-        picked = [
-            line[position]
-            for position in plan_admission(candidates, running, budget, hold_for_first=overdue)
-        ]
-        if picked and oldest not in picked:
+        order = list(range(min(len(self._tickets), _LOOKAHEAD)))
+        overdue = False
+        if self._passed is not None and self._passes >= MAX_PASSES:
+            overdue = True
+            place = self._place_of(self._passed.rank)
+            order = [place, *(each for each in order if each != place)]
+        candidates = (self._tickets[place].candidate for place in order)
+        picked = plan_admission(candidates, space, hold_for_first=overdue)
+        if self._passed is None and picked and picked[0] != 0:
+            self._passed = self._tickets[0]
+        if picked and self._passed is not None:
             self._passes += 1
-        return picked
+        return sorted(order[each] for each in picked)
 
-    def _remove(self, tickets: Sequence[Ticket]) -> None:
-        if not tickets:
-            return
-        gone = {ticket.number for ticket in tickets}
-        self._tickets = [ticket for ticket in self._tickets if ticket.number not in gone]
-        self._tokens -= sum(ticket.length for ticket in tickets)
-        if self._oldest is not None and self._oldest.number in gone:
-            self._oldest = None
+    def _remove(self, places: Sequence[int]) -> list[Ticket]:
+        """Take out the tickets at these places, ascending; gives them in order."""
+        gone = [self._tickets[place] for place in places]
+        if not gone:
+            return gone
+        for place in sorted(places, reverse=True):
+            del self._tickets[place]
+        self._tokens -= sum(ticket.length for ticket in gone)
+        if any(ticket is self._passed for ticket in gone):
+            self._passed = None
+            self._passes = 0
         self._changed_depth()
+        return gone
+
+    def _tokens_before(self, rank: tuple[float, int]) -> int:
+        return sum(ticket.length for ticket in self._tickets[: self._place_of(rank)])
+
+    def _place_of(self, rank: tuple[float, int]) -> int:
+        """Where the ticket of this rank is, or would be."""
+        return bisect_left(self._tickets, rank, key=_rank)
 
     def _changed_depth(self) -> None:
         self._observer.queue_changed(items=len(self._tickets), tokens=self._tokens)
+
+
+def _rank(ticket: Ticket) -> tuple[float, int]:
+    return ticket.rank

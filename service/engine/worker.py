@@ -1,15 +1,14 @@
-"""One worker: a running batch that sources join and leave between two chunks."""
+"""One worker: running batches that sources join and leave between two chunks."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
-import numpy as np
-
-from service.decoding.backtrace import Trace, backtrace, steps_lived, trace_of
-from service.decoding.contract import BatchState, Chunk, DecoderModel, Part, padded_width
+from service.decoding.backtrace import Trail
+from service.decoding.contract import BatchState, DecoderModel, padded_width
 from service.domain import DecodedSource, SearchOptions
+from service.engine.lane import Finished, Lane, Member
+from service.engine.limits import EngineLimits
 from service.engine.observer import EngineObserver
-from service.engine.plan import BatchShape, encode_groups
+from service.engine.plan import Load, encode_groups, lanes_to_join
 from service.engine.throughput import Throughput
 from service.engine.ticket import Ticket
 from service.engine.waiting import Phase, WaitingRoom
@@ -24,31 +23,18 @@ _SHORTEST_SEARCH = SearchOptions(
 )
 
 
-@dataclass(slots=True)
-class _Member:
-    """A source in the running batch."""
-
-    ticket: Ticket
-    queue_s: float
-    encode_s: float
-    encoded_at_s: float
-    traces: list[Trace] = field(default_factory=list)
-
-    @property
-    def beam_size(self) -> int:
-        return self.ticket.request.options.beam_size
-
-
 class Worker:
-    """Decodes a batch that it alone owns, fed from the waiting room.
+    """Decodes sources that it alone owns, fed from the waiting room.
 
+    Those of like width and beam share a lane; each lane is advanced by a chunk in every turn.
     Nothing here knows of threads: `step` is one turn of the loop, and `run` is the loop.
 
     Args:
         number: Which worker of the room this is.
         model: Shared with the other workers.
         room: Where tickets wait.
-        throughput: Told what was done in which time.
+        limits: Of what it decodes at the same time.
+        throughput: Told what was taken in which time.
         clock: Seconds; deadlines are instants on it.
         observer: Told what happens.
     """
@@ -58,6 +44,7 @@ class Worker:
         number: int,
         model: DecoderModel,
         room: WaitingRoom,
+        limits: EngineLimits,
         *,
         throughput: Throughput,
         clock: Callable[[], float],
@@ -66,23 +53,19 @@ class Worker:
         self._number = number
         self._model = model
         self._room = room
+        self._limits = limits
         self._throughput = throughput
         self._clock = clock
         self._observer = observer
-        # Sources on axis 0 of `_state` are `_members`, in that order; None when there are none.
-        self._state: BatchState | None = None
-        self._members: list[_Member] = []
-        self._boarding: list[Ticket] = []  # left the room, not yet members
+        self._lanes: list[Lane] = []  # none of them empty
+        self._boarding: list[Ticket] = []  # left the room, not yet in a lane
 
     @property
-    def shape(self) -> BatchShape:
-        """The axes of the running batch."""
-        if self._state is None:
-            return BatchShape()
-        return BatchShape(
-            sources=self._state.sources,
-            width=padded_width(self._state.source_lengths),
-            slots=self._state.slots,
+    def load(self) -> Load:
+        """What it decodes."""
+        return Load(
+            sum(len(lane.members) for lane in self._lanes),
+            sum(lane.shape.cells for lane in self._lanes),
         )
 
     def prepare(self) -> None:
@@ -100,25 +83,31 @@ class Worker:
             pass
 
     def step(self) -> bool:
-        """Drop, admit, advance by one chunk, retire.
+        """Drop, admit, advance every lane by one chunk, retire.
 
         Returns:
-            Whether sources are left in the running batch.
+            Whether there is anything left to decode.
         """
         if self._room.phase in (Phase.CLOSED, Phase.DEAD):
             self._give_up()
             return False
         began_s = self._clock()
         self._drop()
-        self._admit()
-        finished_tokens = self._advance() if self._state is not None else 0
-        self._throughput.add(finished_tokens, self._clock() - began_s)
-        return self._state is not None
+        admitted_tokens = self._admit()
+        self._settle()
+        somebody_waits = self._room.items > 0
+        for lane in self._lanes:
+            self._advance(lane)
+        self._lanes = [lane for lane in self._lanes if lane.members]
+        if somebody_waits:
+            self._throughput.add(admitted_tokens, self._clock() - began_s)
+        return bool(self._lanes)
 
     def abandon(self, error: Callable[[], ServiceError]) -> None:
         """Fail everything this worker holds, each with an error of its own, and forget it."""
-        tickets = [*self._boarding, *(member.ticket for member in self._members)]
-        self._boarding, self._members, self._state = [], [], None
+        decoded = [member.ticket for lane in self._lanes for member in lane.members]
+        tickets = [*self._boarding, *decoded]
+        self._boarding, self._lanes = [], []
         for ticket in tickets:
             self._fail(ticket, error())
 
@@ -133,62 +122,65 @@ class Worker:
         now_s = self._clock()
         for ticket in self._room.take_expired(now_s):
             self._fail(ticket, ticket.deadline_exceeded(now_s, "still waiting"))
-        kept = []
-        for position, member in enumerate(self._members):
-            if member.ticket.deadline_s <= now_s:
-                error = member.ticket.deadline_exceeded(now_s, "not yet decoded")
-                self._fail(member.ticket, error)
-            elif not member.ticket.future.cancelled():
-                kept.append(position)
-        self._keep(kept)
+        for lane in self._lanes:
+            for member in lane.members:
+                if member.ticket.deadline_s <= now_s:
+                    error = member.ticket.deadline_exceeded(now_s, "not yet decoded")
+                    self._fail(member.ticket, error)
+            lane.keep([not member.ticket.future.done() for member in lane.members])
+        self._lanes = [lane for lane in self._lanes if lane.members]
 
-    def _admit(self) -> None:
-        self._boarding = self._room.take_batch(self._number, self.shape)
-        if not self._boarding:
-            return
+    def _admit(self) -> int:
+        """Take from the queue what fits, and encode it in lanes of its own; its tokens."""
+        load = self.load
+        tickets = self._boarding = self._room.take_batch(self._number, load)
+        if not tickets:
+            return 0
         now_s = self._clock()
-        queue_s = {ticket.number: now_s - ticket.submitted_s for ticket in self._boarding}
-        beams = [ticket.request.options.beam_size for ticket in self._boarding]
-        slots = max(self.shape.slots, *beams)
-        parts = [] if self._state is None else [Part.whole(self._state)]
-        members = list(self._members)
-        for group in encode_groups([ticket.length for ticket in self._boarding]):
-            began_s = self._clock()
-            encoded, states = self._encode([self._boarding[i] for i in group], slots)
-            ended_s = self._clock()
-            parts += [Part.whole(state) for state in states]
-            members += [
-                _Member(ticket, queue_s[ticket.number], ended_s - began_s, ended_s)
-                for ticket in encoded
-            ]
-        if parts:
-            self._state = self._model.rearrange(parts, slots)
-        self._members, self._boarding = members, []
+        space = self._limits.space_beside(load, len(tickets))
+        for group in encode_groups([ticket.candidate for ticket in tickets], space):
+            self._board([tickets[position] for position in group], now_s)
+        self._boarding = []
+        return sum(ticket.length for ticket in tickets)
 
-    def _encode(self, tickets: list[Ticket], slots: int) -> tuple[list[Ticket], list[BatchState]]:
-        """Encode tickets together or, when that fails, one by one, so that a bad one fails alone.
-
-        Returns:
-            The tickets that could be encoded, and the states that hold them, in order.
-        """
+    def _board(self, tickets: list[Ticket], admitted_s: float) -> None:
+        """Encode tickets together or, when that fails, one by one: a bad one fails alone."""
+        began_s = self._clock()
         try:
-            return tickets, [self._call_encode(tickets, slots)]
+            state = self._encode(tickets)
         except Exception as error:
             if len(tickets) == 1:
                 self._blame(tickets[0], error)
-                return [], []
-        encoded = [self._encode([ticket], slots) for ticket in tickets]
-        return (
-            [ticket for tickets, _ in encoded for ticket in tickets],
-            [state for _, states in encoded for state in states],
-        )
+            else:
+                for ticket in tickets:
+                    self._board([ticket], admitted_s)
+            return
+        ended_s = self._clock()
+        members = [
+            Member(
+                ticket,
+                ticket.candidate,
+                queue_s=admitted_s - ticket.submitted_s,
+                encode_s=ended_s - began_s,
+                encoded_at_s=ended_s,
+                trail=Trail(
+                    ticket.request.options.beam_size,
+                    ticket.length,
+                    want_attention=ticket.request.want_attention,
+                ),
+            )
+            for ticket in tickets
+        ]
+        self._lanes.append(Lane(state, members))
+        self._boarding = [ticket for ticket in self._boarding if ticket not in tickets]
 
-    def _call_encode(self, tickets: Sequence[Ticket], slots: int) -> BatchState:
+    def _encode(self, tickets: Sequence[Ticket]) -> BatchState:
         began_s = self._clock()
+        options = [ticket.request.options for ticket in tickets]
         state = self._model.encode(
             [ticket.request.source_ids for ticket in tickets],
-            [ticket.request.options for ticket in tickets],
-            slots,
+            options,
+            max(option.beam_size for option in options),
         )
         lengths = state.source_lengths
         self._observer.encoded(
@@ -213,88 +205,61 @@ class Worker:
             error.__cause__ = cause
         self._fail(ticket, error)
 
-    def _advance(self) -> int:
-        """Advance by one chunk and answer what is finished; returns its source tokens."""
-        assert self._state is not None
+    def _settle(self) -> None:
+        """Put lanes together where that is cheaper to advance."""
+        if len(self._lanes) < 2:
+            return
+        lanes = []
+        limits = self._limits
+        shapes = [lane.shape for lane in self._lanes]
+        for first, *others in lanes_to_join(shapes, limits.costs, limits.max_batch_tokens):
+            lane = self._lanes[first]
+            for other in others:
+                lane.absorb(self._lanes[other])
+            lanes.append(lane)
+        self._lanes = lanes
+
+    def _advance(self, lane: Lane) -> None:
+        """Advance a lane by one chunk and answer who is finished."""
         began_s = self._clock()
-        self._state, chunk = self._model.advance(self._state)
+        shape, source_tokens = lane.shape, lane.source_tokens
+        chunk = lane.advance(self._model)
         now_s = self._clock()
-        shape = self.shape
         self._observer.advanced(
             sources=shape.sources,
             rows=shape.sources * shape.slots,
             steps=len(chunk.tokens),
-            source_tokens=int(self._state.source_lengths.sum()),
+            source_tokens=source_tokens,
             padded_tokens=shape.sources * shape.width,
             seconds=now_s - began_s,
             captured=chunk.captured,
         )
-        self._record(chunk)
-        finished = np.flatnonzero(self._state.finished).tolist()
-        for position in finished:
-            self._answer(position, now_s)
-        tokens = sum(self._members[position].ticket.length for position in finished)
-        self._keep(np.flatnonzero(~self._state.finished).tolist())
-        return tokens
+        for finished in lane.retire(self._model):
+            self._answer(finished, now_s)
 
-    def _record(self, chunk: Chunk) -> None:
-        assert self._state is not None
-        for position, member in enumerate(self._members):
-            # A search that does not end by itself would hold its rows for ever.
-            if len(member.traces) * len(chunk.tokens) >= self._state.max_length[position]:
-                raise RuntimeError(
-                    f"a source was not finished after {len(member.traces)} chunks of "
-                    f"{len(chunk.tokens)} steps; its longest hypothesis may have "
-                    f"{self._state.max_length[position]} tokens"
-                )
-            length = member.ticket.length
-            member.traces.append(trace_of(chunk, position, member.beam_size, length))
-
-    def _answer(self, position: int, now_s: float) -> None:
+    def _answer(self, finished: Finished, now_s: float) -> None:
         """Resolve the future of a finished source."""
-        assert self._state is not None
-        member = self._members[position]
-        options = member.ticket.request.options
-        hypotheses = backtrace(
-            member.traces,
-            self._state.ended[position, : member.beam_size],
-            length_penalty=options.length_penalty,
-            num_hypotheses=options.num_hypotheses,
-            pad_id=self._model.pad_id,
-            end_id=self._model.end_id,
-        )
-        if not hypotheses:
+        member, found = finished.member, finished.found
+        if not found.hypotheses:
             self._fail(member.ticket, DecodingFailed("the search found no hypothesis at all"))
             return
         source = DecodedSource(
-            hypotheses=tuple(hypotheses),
-            decode_steps=steps_lived(member.traces, self._model.pad_id),
+            hypotheses=found.hypotheses,
+            decode_steps=found.steps,
             queue_s=member.queue_s,
             encode_s=member.encode_s,
             decode_s=now_s - member.encoded_at_s,
         )
         if member.ticket.answer(source):
+            best = found.hypotheses[0]
             self._observer.finished(
-                reason=hypotheses[0].finish_reason,
+                reason=best.finish_reason,
                 source_tokens=member.ticket.length,
-                generated_tokens=len(hypotheses[0].token_ids),
+                generated_tokens=len(best.token_ids),
                 queue_s=source.queue_s,
                 encode_s=source.encode_s,
                 decode_s=source.decode_s,
             )
-
-    def _keep(self, positions: Sequence[int]) -> None:
-        """Drop all members but these, and the slots and the width that only they needed."""
-        if self._state is None or len(positions) == len(self._members):
-            return
-        self._members = [self._members[position] for position in positions]
-        if not self._members:
-            self._state = None
-            return
-        self._state = self._model.rearrange(
-            [Part(self._state, np.array(positions, dtype=np.int64))],
-            max(member.beam_size for member in self._members),
-        )
 
     def _fail(self, ticket: Ticket, error: ServiceError) -> None:
         if ticket.fail(error):

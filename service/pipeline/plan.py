@@ -140,6 +140,7 @@ class Planner:
             options=options.of(len(ids)),
             deadline_s=request.deadline_s,
             priority=request.priority,
+            want_attention=request.want_alignment,
         )
 
 

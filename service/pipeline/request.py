@@ -25,7 +25,7 @@ class TextRequest:
         text: Any text, of any number of sentences and lines.
         options: Checked against the bundle's limits when the text is planned.
         deadline_s: Instant on the engine's clock after which nobody wants the answer.
-        priority: Smaller is served first.
+        priority: 0, or more for what may wait longer.
         want_tokens: Fill `Hypothesis.tokens` of the answer.
         want_alignment: Fill `Hypothesis.alignment` of the answer.
     """

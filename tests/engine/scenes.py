@@ -38,11 +38,12 @@ def request(
     *,
     deadline_s: float | None = None,
     priority: int = 0,
+    want_attention: bool = True,
 ) -> DecodeRequest:
     """A source of these words, or of so many, and its end mark."""
     if isinstance(words, int):
         words = [FIRST_WORD + position % 5 for position in range(words)]
-    return DecodeRequest((*words, END), search or options(), deadline_s, priority)
+    return DecodeRequest((*words, END), search or options(), deadline_s, priority, want_attention)
 
 
 @st.composite

@@ -1,6 +1,8 @@
 """Scenarios, stepped in the test's own thread: time is a number and a chunk is a call."""
 
 import logging
+import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -8,7 +10,8 @@ from hypothesis import strategies as st
 
 from service.domain import FinishReason
 from service.engine import Engine, EngineLimits
-from service.engine.throughput import Throughput
+from service.engine.plan import Costs
+from service.engine.throughput import Throughput, retry_after_s
 from service.errors import (
     DeadlineExceeded,
     DecodingFailed,
@@ -54,22 +57,32 @@ def test_a_long_text_does_not_delay_short_ones() -> None:
     long = engine.submit(request(59))
     engine.workers[0].step()
     for _ in range(5):
-        before = len(model.advanced)
         shorts = [engine.submit(request(2)) for _ in range(4)]
-        while not all(short.done() for short in shorts):
-            engine.workers[0].step()
-        assert len(model.advanced) - before == echo(2)
+        engine.workers[0].step()
+        assert all(short.done() for short in shorts)
     assert not long.done()
 
 
-def test_sources_of_different_length_are_encoded_apart_but_decoded_together() -> None:
+def test_like_sources_share_a_lane_and_others_do_not_pay_for_them() -> None:
     model = WatchedModel(echo_table())
     engine = Engine(model, WIDE)
-    for words in (59, 2, 3, 58, 4, 2, 3):
-        engine.submit(request(words))
+    for words, beam_size in [(9, 1)] * 8 + [(59, 1)] + [(9, 16)]:
+        engine.submit(request(words, options(beam_size)))
     engine.workers[0].step()
-    assert len(model.encoded) > 1
-    assert model.advanced == [(7, 64, 2)]
+    assert sorted(model.advanced) == [(1, 16, 16), (1, 64, 1), (8, 16, 1)]
+    for words, beam_size in [(8, 1)] * 3:
+        engine.submit(request(words, options(beam_size)))
+    engine.workers[0].step()
+    assert sorted(model.advanced[3:]) == [(1, 16, 16), (1, 64, 1), (11, 16, 1)]
+
+
+def test_a_device_for_which_a_call_is_dear_advances_all_together() -> None:
+    model = WatchedModel(echo_table())
+    engine = Engine(model, replace(WIDE, costs=Costs(call=1e6, token=0, most_tokens=1e9)))
+    for words, beam_size in [(9, 1)] * 8 + [(59, 1)] + [(9, 16)]:
+        engine.submit(request(words, options(beam_size)))
+    engine.workers[0].step()
+    assert model.advanced == [(10, 64, 16)]
 
 
 def test_several_workers_share_what_waits() -> None:
@@ -118,31 +131,89 @@ def test_what_would_never_fit_is_too_large_instead_of_overloaded() -> None:
     assert engine.queue_depth == 0
 
 
+class SlowModel(WatchedModel):
+    """Takes two seconds for a chunk."""
+
+    def __init__(self, clock: HandClock) -> None:
+        super().__init__(echo_table(), steps=64)
+        self.clock = clock
+
+    def advance(self, state):  # type: ignore[no-untyped-def]
+        self.clock.now_s += 2.0
+        return super().advance(state)
+
+
 def test_retry_after_follows_the_measured_speed() -> None:
     clock = HandClock()
-
-    class SlowModel(WatchedModel):
-        def advance(self, state):  # type: ignore[no-untyped-def]
-            clock.now_s += 2.0
-            return super().advance(state)
-
-    engine = Engine(SlowModel(echo_table(), steps=64), WIDE, clock=clock)
-    assert engine.retry_after_s() == 1
+    engine = Engine(SlowModel(clock), replace(WIDE, max_batch_sources=1), clock=clock)
     engine.submit(request(9))
-    run(engine)  # 10 tokens in 2 s
-    engine.submit_many([request(9)] * 7)
+    run(engine)
+    engine.submit_many([request(9)] * 8)
+    assert engine.retry_after_s() == 1  # nobody has waited yet: the speed is not known
+    engine.workers[0].step()  # 10 tokens in 2 s, and somebody waits
     assert engine.retry_after_s() == pytest.approx(14)
+
+
+def test_what_would_come_too_late_is_refused_at_once_and_the_rest_comes_in_time() -> None:
+    clock, notes = HandClock(), Notes()
+    engine = Engine(
+        SlowModel(clock), replace(WIDE, max_batch_sources=1), clock=clock, observer=notes
+    )
+    accepted = [engine.submit(request(9, deadline_s=clock.now_s + 99)) for _ in range(4)]
+    engine.workers[0].step()  # 2 s each, one by one
+    with pytest.raises(
+        Overloaded,
+        match=r"30 source tokens wait ahead, so it would take about 8\.0 s; .* within 5\.0 s",
+    ) as refused:
+        engine.submit(request(9, deadline_s=clock.now_s + 5))
+    assert refused.value.retry_after_s == pytest.approx(3)
+    # At twice what it can do, every client gives up after 9 s; nobody accepted does.
+    refusals = 0
+    for _ in range(50):
+        for _ in range(2):
+            try:
+                accepted.append(engine.submit(request(9, deadline_s=clock.now_s + 9)))
+            except Overloaded:
+                refusals += 1
+        engine.workers[0].step()
+    run(engine)
+    assert notes.failures == []
+    assert all(future.result(timeout=0).hypotheses for future in accepted)
+    assert len(accepted) + refusals == 104
+    assert len(accepted) >= 50  # never idle
+
+
+def test_nobody_is_refused_for_being_late_when_nobody_waits() -> None:
+    clock = HandClock()
+    engine = Engine(SlowModel(clock), replace(WIDE, max_batch_sources=1), clock=clock)
+    engine.submit_many([request(9)] * 3)
+    run(engine)
+    clock.now_s += 3600
+    hopeless = engine.submit(request(9, deadline_s=clock.now_s + 0.1))
+    run(engine)
+    assert isinstance(hopeless.exception(timeout=0), DeadlineExceeded | None)
 
 
 @given(
     work=st.lists(st.tuples(st.integers(0, 1000), st.floats(0, 100)), max_size=20),
     tokens=st.integers(0, 10**6),
+    seconds=st.floats(0, 1000),
 )
-def test_retry_after_is_always_sensible(work: list[tuple[int, float]], tokens: int) -> None:
+def test_what_the_door_says_is_always_sensible(
+    work: list[tuple[int, float]], tokens: int, seconds: float
+) -> None:
     throughput = Throughput(workers=2)
-    for finished, busy_s in work:
-        throughput.add(finished, busy_s)
-    assert 1 <= throughput.seconds_for(tokens) <= 60
+    for taken, busy_s in work:
+        throughput.add(taken, busy_s)
+    wait_s = throughput.seconds_for(tokens)
+    assert 1 <= retry_after_s(wait_s) <= 60
+    in_time = throughput.tokens_within(seconds)
+    assert in_time >= 0
+    if sum(busy_s for _, busy_s in work) < 1 or not any(taken for taken, _ in work):
+        assert wait_s is None
+        assert in_time == math.inf
+    if wait_s is not None:
+        assert throughput.tokens_within(wait_s) == pytest.approx(tokens)
 
 
 def test_a_deadline_can_pass_in_the_queue() -> None:
@@ -274,7 +345,7 @@ def test_a_search_that_never_finishes_is_a_dead_worker_not_a_stuck_row() -> None
     engine.submit(request(3, options(max_decoding_length=7)))
     engine.workers[0].step()
     engine.workers[0].step()
-    with pytest.raises(RuntimeError, match="not finished after 2 chunks of 4 steps"):
+    with pytest.raises(RuntimeError, match=r"not finished after 8 steps; .* may have 8 tokens"):
         engine.workers[0].step()
 
 
@@ -298,13 +369,13 @@ def test_the_observer_hears_of_everything() -> None:
     engine = Engine(model, WIDE, clock=clock, observer=notes)
     engine.submit(request(2, options(3)))
     clock.now_s += 1.5
-    engine.submit(request(20, options(2, max_decoding_length=6)))
+    engine.submit(request(20, options(3, max_decoding_length=6)))
     run(engine)
     assert notes.depths == [(1, 3), (2, 24), (0, 0)]
     assert [(e["sources"], e["source_tokens"], e["padded_tokens"]) for e in notes.encodes] == [
         (2, 24, 64)
     ]
-    assert [(c["sources"], c["rows"], c["steps"]) for c in notes.chunks] == [(2, 6, 4), (1, 2, 4)]
+    assert [(c["sources"], c["rows"], c["steps"]) for c in notes.chunks] == [(2, 6, 4), (1, 3, 4)]
     assert [(c["source_tokens"], c["padded_tokens"]) for c in notes.chunks] == [(24, 64), (21, 32)]
     short, long = notes.answers
     assert short["reason"] is FinishReason.END

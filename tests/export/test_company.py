@@ -71,7 +71,9 @@ def answers(
     line = iter(positions)
     for count in arrivals or [len(positions)]:
         for position in [next(line) for _ in range(count)]:
-            request = DecodeRequest(tuple(SOURCES[position]), OPTIONS[position])
+            request = DecodeRequest(
+                tuple(SOURCES[position]), OPTIONS[position], want_attention=True
+            )
             futures[position] = engine.submit(request)
         engine.workers[0].step()
     while not all(future.done() for future in futures.values()):

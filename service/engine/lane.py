@@ -1,0 +1,146 @@
+"""Sources that one worker advances together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from service.decoding.backtrace import Found, Trail, backtrace
+from service.decoding.contract import BatchState, Chunk, DecoderModel, Part
+from service.engine.plan import BatchShape, Candidate
+from service.engine.ticket import Ticket
+
+
+@dataclass(slots=True)
+class Member:
+    """A source that is decoded.
+
+    Attributes:
+        ticket: Its request and its future.
+        candidate: What the plan knows of it.
+        queue_s: How long it waited.
+        encode_s: How long it was encoded.
+        encoded_at_s: Instant when that was done.
+        trail: What it has lived through.
+    """
+
+    ticket: Ticket
+    candidate: Candidate
+    queue_s: float
+    encode_s: float
+    encoded_at_s: float
+    trail: Trail
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A source whose search is over, and what it found."""
+
+    member: Member
+    found: Found
+
+
+class Lane:
+    """A running batch. Who joins and leaves moves in memory at the next chunk, all at once.
+
+    Args:
+        state: Sources that have just been encoded.
+        members: The same, in order.
+
+    Attributes:
+        members: Who is in it, in order.
+        parts: Where they are; the sources of all parts together are `members`.
+    """
+
+    __slots__ = ("_shape", "members", "parts")
+
+    def __init__(self, state: BatchState, members: Sequence[Member]) -> None:
+        self.members = list(members)
+        self.parts = [Part.whole(state)]
+        self._shape: BatchShape | None = None
+
+    @property
+    def shape(self) -> BatchShape:
+        """Its axes; it must not be empty."""
+        if self._shape is None:
+            self._shape = BatchShape.of([member.candidate for member in self.members])
+        return self._shape
+
+    @property
+    def source_tokens(self) -> int:
+        """Tokens of all its sources, without padding."""
+        return sum(member.candidate.length for member in self.members)
+
+    def absorb(self, other: "Lane") -> None:
+        """Take over everybody of another lane, which must not be used again."""
+        self.members += other.members
+        self.parts += other.parts
+        self._shape = None
+
+    def keep(self, wanted: Sequence[bool]) -> None:
+        """Forget all but the wanted members."""
+        if all(wanted):
+            return
+        self.members = [member for member, stays in zip(self.members, wanted, strict=True) if stays]
+        mask = np.array(wanted)
+        parts = []
+        first = 0
+        for part in self.parts:
+            stay = part.sources[mask[first : first + len(part.sources)]]
+            first += len(part.sources)
+            if len(stay):
+                parts.append(Part(part.state, stay))
+        self.parts = parts
+        self._shape = None
+
+    def advance(self, model: DecoderModel) -> Chunk:
+        """Run one chunk for all members.
+
+        Raises:
+            RuntimeError: A search does not end by itself; it would hold its rows for ever.
+            Exception: What the model raises.
+        """
+        state, chunk = model.advance(self._gathered(model))
+        self.parts = [Part.whole(state)]
+        for position, member in enumerate(self.members):
+            trail = member.trail
+            if trail.steps > member.ticket.request.options.max_decoding_length:
+                raise RuntimeError(
+                    f"a source was not finished after {trail.steps} steps; its longest "
+                    f"hypothesis may have {state.max_length[position]} tokens"
+                )
+            trail.add(chunk, position)
+        return chunk
+
+    def retire(self, model: DecoderModel) -> list[Finished]:
+        """Let go of those whose search has ended in the chunk just run."""
+        [part] = self.parts
+        over = part.state.finished.tolist()
+        finished = [
+            Finished(member, _found(member, model, part.state, position))
+            for position, member in enumerate(self.members)
+            if over[position]
+        ]
+        self.keep([not each for each in over])
+        return finished
+
+    def _gathered(self, model: DecoderModel) -> BatchState:
+        """All the members in one state, with no slots and no width that nobody needs."""
+        state = self.parts[0].state
+        slots = self.shape.slots
+        if len(self.parts) == 1 and state.sources == len(self.members) and state.slots == slots:
+            return state
+        return model.rearrange(self.parts, slots)
+
+
+def _found(member: Member, model: DecoderModel, state: BatchState, position: int) -> Found:
+    options = member.ticket.request.options
+    return backtrace(
+        member.trail,
+        state.ended[position, : options.beam_size],
+        state.lengths[position],
+        length_penalty=options.length_penalty,
+        num_hypotheses=options.num_hypotheses,
+        pad_id=model.pad_id,
+        end_id=model.end_id,
+    )

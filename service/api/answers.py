@@ -22,6 +22,9 @@ from service.pipeline.response import Hypothesis, StageTimes, TextResponse
 from service.text.alignment import AlignedWord
 from service.text.normalise import Span
 
+# As the engine counts them; see `service.engine.plan.turns`.
+_PRIORITIES = {"interactive": 0, "batch": 1}
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -42,6 +45,7 @@ def text_request(text: str, wanted: WorkRequest, deadline_s: float) -> TextReque
         text=text,
         options=wanted.overrides,
         deadline_s=deadline_s,
+        priority=_PRIORITIES[wanted.priority],
         want_tokens="tokens" in wanted.want,
         want_alignment="alignment" in wanted.want,
     )

@@ -103,6 +103,13 @@ class WorkRequest(Sent):
         alias="return",
         description="What `details` should hold; without it there is none.",
     )
+    priority: Literal["interactive", "batch"] = Field(
+        default="interactive",
+        description=(
+            "`batch` lets what others ask for go first, for some seconds; for work that nobody "
+            "waits for."
+        ),
+    )
     timeout_s: Seconds | None = Field(
         default=None, description="Seconds after which nobody wants the answer any more; then 504."
     )

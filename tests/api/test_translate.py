@@ -322,13 +322,20 @@ def test_what_is_wrong_is_said_in_one_sentence(
     assert response.json()["code"] == "bad_request"
 
 
+def test_priority_reaches_the_engine(client: LocalClient, models: FakeModels) -> None:
+    for sent in ({}, {"priority": "interactive"}, {"priority": "batch"}):
+        assert client.post("/translate", json=asked(**sent)).status_code == 200
+    assert [each.priority for each in models.translator.asked] == [0, 0, 1]
+    assert client.post("/translate", json=asked(priority="now")).status_code == 400
+
+
 def test_an_unknown_field_is_named_with_the_known_ones(client: LocalClient) -> None:
     response = client.post("/translate", json=asked(targte="de"))
 
     assert response.status_code == 400
     assert response.json()["error"] == (
-        'unknown field "targte"; known: alternatives, model, options, return, timeout_s, '
-        "api_key, secret, q, source, target, format"
+        'unknown field "targte"; known: alternatives, model, options, return, priority, '
+        "timeout_s, api_key, secret, q, source, target, format"
     )
 
 

@@ -16,7 +16,9 @@ from model_export.export.encode import encode_graph
 from model_export.export.graph import WEIGHTS_NAME, WeightsFile
 from model_export.export.linear import round_weights
 from model_export.export.network import DecoderStep, Embedding
+from model_export.export.output import OutputLayer
 from model_export.model.seq2seq import Seq2Seq
+from model_export.shortlist import build_shortlist
 from model_export.training import MODEL_NAME as CHECKPOINT_NAME
 from model_export.vocabulary import MODEL_NAME as VOCABULARY_NAME
 from model_export.vocabulary import load_vocabulary
@@ -33,6 +35,7 @@ from service.bundle.manifest import (
     Tensor,
     sha256,
 )
+from service.decoding.shortlist import Shortlist
 from service.domain import SearchOptions, SpecialIds
 from service.errors import BundleError
 from service.text.tokenizer import Tokenizer
@@ -42,6 +45,7 @@ from service.text.tokenizer import Tokenizer
 STEPS = 8
 
 _GOLDEN_NAME = "golden.jsonl"
+_SHORTLIST_NAME = "shortlist.npz"
 
 
 def load_network(recipe: Recipe, run: Path, tokenizer: Tokenizer) -> Seq2Seq:
@@ -86,11 +90,12 @@ def export_bundle(recipe: Recipe, run: Path, bundle: Path) -> Manifest:
             raise BundleError(f"{bundle} holds other files than a bundle; name another directory")
         shutil.rmtree(bundle)
     bundle.mkdir(parents=True, exist_ok=True)
-    graphs, signature = write_graphs(network, ids, bundle)
+    shortlist = build_shortlist(recipe.shortlist, run, tokenizer)
+    graphs, signature = write_graphs(network, ids, bundle, shortlist)
     shutil.copyfile(run / VOCABULARY_NAME, bundle / VOCABULARY_NAME)
     write_golden(bundle / _GOLDEN_NAME, [])
     manifest = Manifest(
-        schema_version=1,
+        schema_version=2,
         name=recipe.name,
         version=recipe.version,
         task=recipe.task,
@@ -119,7 +124,7 @@ def export_bundle(recipe: Recipe, run: Path, bundle: Path) -> Manifest:
 
 
 def write_graphs(
-    network: Seq2Seq, ids: SpecialIds, directory: Path
+    network: Seq2Seq, ids: SpecialIds, directory: Path, shortlist: Shortlist | None
 ) -> tuple[dict[Precision, Graphs], dict[str, Signature]]:
     """Write both graphs at both precisions and the weights they share.
 
@@ -127,34 +132,38 @@ def write_graphs(
         network: With weights from `round_weights`.
         ids: The vocabulary's special ids.
         directory: Where the files go.
+        shortlist: What the int8 graphs score; None to score the whole vocabulary.
 
     Returns:
-        File names by precision, and the graphs' signatures.
+        File names by precision, and the signature of each file.
     """
     weights = WeightsFile()
-    step = DecoderStep(network, Embedding(network), [ids.pad_id, ids.unk_id, ids.start_id])
+    embedding = Embedding(network)
+    step = DecoderStep(network, embedding)
+    frequent = None if shortlist is None else shortlist.frequent
+    output = OutputLayer(network, embedding, ids, frequent)
+    if shortlist is not None:
+        shortlist.save(directory / _SHORTLIST_NAME)
     graphs: dict[Precision, Graphs] = {}
     signature: dict[str, Signature] = {}
     for precision in Precision:
-        encode, bound = encode_graph(network, step, weights, precision)
+        encode = encode_graph(network, step, weights, precision)
         config = AdvanceConfig(
             steps=STEPS,
             # Integers are for the CPU, where a Loop can stop early; floats are for the GPU,
             # where control flow costs a wait for the host at every step.
             unrolled=precision is Precision.FLOAT,
             precision=precision,
-            memory_bound=bound,
-            pad_id=ids.pad_id,
-            end_id=ids.end_id,
         )
-        advance = advance_graph(step, weights, config)
+        advance = advance_graph(step, output, weights, config)
         names = {}
         for graph, model in (("encode", encode), ("advance", advance)):
             model.producer_version = __version__
             names[graph] = f"{graph}.{precision}.onnx"
             (directory / names[graph]).write_bytes(model.SerializeToString(deterministic=True))
-            signature[graph] = _signature(model)
-        graphs[precision] = Graphs(**names)
+            signature[names[graph]] = _signature(model)
+        uses_shortlist = shortlist is not None and precision is Precision.INT8
+        graphs[precision] = Graphs(**names, shortlist=_SHORTLIST_NAME if uses_shortlist else None)
     weights.write(directory)
     for files in graphs.values():
         for name in (files.encode, files.advance):
@@ -164,7 +173,8 @@ def write_graphs(
 
 def digests(bundle: Path) -> dict[str, str]:
     """sha256 of every file that is served."""
-    served = [*bundle.glob("*.onnx"), bundle / WEIGHTS_NAME, bundle / VOCABULARY_NAME]
+    served = [*bundle.glob("*.onnx"), *bundle.glob(_SHORTLIST_NAME)]
+    served += [bundle / WEIGHTS_NAME, bundle / VOCABULARY_NAME]
     return {path.name: sha256(path) for path in sorted([*served, bundle / _GOLDEN_NAME])}
 
 

@@ -199,6 +199,15 @@ class SearchConfig(_Section):
     max_decoding_length: Annotated[int, Field(ge=1)] = 256
 
 
+class ShortlistConfig(_Section):
+    """Which tokens the int8 graphs score; see `model_export.shortlist`."""
+
+    frequent: Annotated[int, Field(ge=64, multiple_of=64)] = 512
+    """Tokens that every source can be answered with, the commonest of the target side."""
+    per_token: Annotated[int, Field(ge=1)] = 16
+    """Further tokens that each token of the source brings."""
+
+
 class LimitsConfig(_Section):
     """What the served model accepts."""
 
@@ -231,6 +240,7 @@ class Recipe(_Section):
     model: ModelConfig = ModelConfig()
     training: TrainingConfig
     search: SearchConfig = SearchConfig()
+    shortlist: ShortlistConfig = ShortlistConfig()
     limits: LimitsConfig = LimitsConfig()
     card: Card
 

@@ -24,7 +24,7 @@ from model_export.errors import VerificationError
 from model_export.export.linear import round_weights
 from model_export.model.search import TorchDecoder
 from model_export.vocabulary import load_vocabulary
-from service.bundle.golden import GoldenCase, check_golden, write_golden
+from service.bundle.golden import SCORE_TOLERANCE, GoldenCase, check_golden, write_golden
 from service.bundle.loader import load_model
 from service.bundle.manifest import Manifest, Precision, Verification
 from service.decoding.batch import decode
@@ -209,11 +209,18 @@ def _same(left: list[DecodedHypothesis], right: list[DecodedHypothesis]) -> bool
 
 
 def _golden_cases(answers: list[_Answered], options: SearchOptions) -> list[GoldenCase]:
-    """The clearest answers on which PyTorch, float and int8 agree, long and short ones."""
+    """The clearest answers on which PyTorch, float and int8 agree, long and short ones.
+
+    In scores too: a shortlist that leaves out what is likely takes its probability.
+    """
     agreed = [
         each
         for each in answers
-        if _same(each.torch[:1], each.float_[:1]) and _same(each.torch[:1], each.int8[:1])
+        if all(
+            _same(each.torch[:1], other[:1])
+            and abs(each.torch[0].score - other[0].score) <= SCORE_TOLERANCE / 2
+            for other in (each.float_, each.int8)
+        )
     ]
     agreed.sort(key=lambda each: each.margin, reverse=True)
     clear = agreed[: max(GOLDEN_CASES, len(agreed) // 2)]

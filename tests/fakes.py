@@ -144,7 +144,8 @@ class TableModel(HostModel):
                     chunk.tokens[step, b, k] = move.token
                     if chunk.attention is not None:
                         prefix = move.hypothesis.tokens[:-1]
-                        chunk.attention[step, b, k, : len(source)] = attention(source, prefix)
+                        weights = attention(source, prefix)
+                        chunk.attention[step, b, move.parent, : len(source)] = weights
             slots = [move.hypothesis if move else None for move in moves]
             for k, slot in enumerate(slots):
                 _write(state, b, k, slot)

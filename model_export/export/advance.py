@@ -1,10 +1,14 @@
 """The `advance` graph: n steps of beam search, all of them inside the graph.
 
 What a step does is said once, in `_Search.step`; n of them are either the body of a Loop,
-which ends early when every source is finished, or written out one after the other without any
-control flow, which is what a CUDA graph can capture.
+which ends early when every hypothesis has ended, or written out one after the other without
+any control flow, which is what a CUDA graph can capture.
 
-B sources, K slots, R = B * K rows, S source tokens, V vocabulary, D hidden, C = K + 1
+A step is one product after the other and then some forty nodes on a few hundred numbers, each
+of which costs microseconds whatever it does: the search is written to need few of them. Which
+search is over is decided on the host, once a call (`service.decoding.contract`).
+
+B sources, K slots, R = B * K rows, S source tokens, N columns of scores, D hidden, C = K + 1
 candidates a slot. See `service.decoding.contract` for what each input and output means, and
 `model_export.model.search` for the same search in eager PyTorch.
 """
@@ -18,6 +22,7 @@ import onnx
 
 from model_export.export.graph import Graph, WeightsFile
 from model_export.export.network import DecoderStep, padding_bias, source_mask
+from model_export.export.output import OutputLayer, Scorer
 from service.bundle.manifest import Precision
 
 
@@ -29,29 +34,23 @@ class AdvanceConfig:
         steps: n, decoder steps of one call.
         unrolled: Write the steps out instead of looping over them.
         precision: How to multiply.
-        memory_bound: Bound of the memory; None when it has none that is known.
-        pad_id: Token of a slot that does not grow.
-        end_id: The end mark.
     """
 
     steps: int
     unrolled: bool
     precision: Precision
-    memory_bound: float | None
-    pad_id: int
-    end_id: int
 
 
 @dataclass(frozen=True, slots=True)
 class _Carried:
     """What goes from one step to the next; names of values."""
 
-    hidden: str  # [B, K, D]
+    hidden: str  # [R, D]
     last_ids: str  # [B, K]
     log_probs: str  # [B, K]
     lengths: str  # [B, K]
     ended: str  # [B, K]
-    finished: str  # [B]
+    live_log_probs: str  # [B, K], -inf for hypotheses that grow no more
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,23 +67,22 @@ class _Taken:
 class _Fixed:
     """What stays the same during a call; names of values, made before the first step."""
 
-    token_table: str  # [V, 4D]
-    keys: str | None  # as `AttentionHead.lay_out_keys` makes them
+    token_tables: tuple[str, ...]  # [V, 2D], [V, D], [V, D]
+    keys: str | None  # as `AttentionHead.lay_out` makes them
     values: str | None  # [B, N, S, D/N]
     padding: str | None  # [B, 1, 1, S]
     context: str | None  # [R, D], the fixed context of a model without attention
     attending: str  # [B, max(K, 2)], rows that attend
-    beam_size: str  # [B, 1]
-    min_length: str  # [B, 1]
+    may_use: str  # [B, K], slots below the source's beam size
+    shortest_prefix: str  # [B, 1], tokens a hypothesis needs before it may end
     max_length: str  # [B, 1]
-    length_penalty: str  # [B, 1]
-    largest_length: str  # [B, 1], max_length ** length_penalty
-    wants_best: str  # [B], num_hypotheses == 1
     slots: str  # [1], K
+    candidates: str  # [1], C
     slot_numbers: str  # [K]
+    parent_of: str  # [K + K * C], slot that each candidate continues
+    no_columns: str  # [B, K], zeros
     first_rows: str  # [B, 1], row of the first slot of each source: 0, K, 2K, ...
-    matrix: str  # [2], the shape (B, K)
-    rows: str  # [3], the shape (B, K, D)
+    by_source: str  # [2], the shape (B, K * C)
 
 
 _CARRIED: dict[str, tuple[type[np.generic], tuple[str, ...]]] = {
@@ -93,12 +91,11 @@ _CARRIED: dict[str, tuple[type[np.generic], tuple[str, ...]]] = {
     "log_probs": (np.float32, ("B", "K")),
     "lengths": (np.int64, ("B", "K")),
     "ended": (np.bool_, ("B", "K")),
-    "finished": (np.bool_, ("B",)),
 }
 
 
 def advance_graph(
-    step: DecoderStep, weights: WeightsFile, config: AdvanceConfig
+    step: DecoderStep, output: OutputLayer, weights: WeightsFile, config: AdvanceConfig
 ) -> onnx.ModelProto:
     """Build `advance`.
 
@@ -107,16 +104,34 @@ def advance_graph(
     chunk as `step.*`.
     """
     graph = Graph("advance", weights)
-    search = _Search(step, config)
     shapes = {
         name: (dtype, [step.size if axis == "D" else axis for axis in axes])
         for name, (dtype, axes) in _CARRIED.items()
     }
-    carried = _Carried(*(graph.input(name, *declared) for name, declared in shapes.items()))
-    fixed = search.prepare(graph, carried.hidden)
+    hidden, last_ids, log_probs, lengths, ended = (
+        graph.input(name, *declared) for name, declared in shapes.items()
+    )
+    search = _Search(graph, step, output, config, hidden)
+    minus_infinity = graph.const(-math.inf, np.float32)
+    carried = _Carried(
+        hidden=graph.reshape(hidden, -1, step.size),
+        last_ids=last_ids,
+        log_probs=log_probs,
+        lengths=lengths,
+        ended=ended,
+        live_log_probs=graph.op("Where", ended, minus_infinity, log_probs),
+    )
     run = _unrolled if config.unrolled else _looped
-    after, taken = run(graph, search, fixed, carried)
-    for (name, declared), value in zip(shapes.items(), astuple(after), strict=True):
+    after, taken = run(graph, search, carried)
+    rows = graph.op("Shape", hidden)
+    results = (
+        graph.op("Reshape", after.hidden, rows),
+        after.last_ids,
+        after.log_probs,
+        after.lengths,
+        after.ended,
+    )
+    for (name, declared), value in zip(shapes.items(), results, strict=True):
         graph.output(f"next.{name}", value, *declared)
     graph.output("step.tokens", taken.tokens, np.int64, ["n", "B", "K"])
     graph.output("step.parents", taken.parents, np.int64, ["n", "B", "K"])
@@ -126,12 +141,10 @@ def advance_graph(
     return graph.model()
 
 
-def _unrolled(
-    graph: Graph, search: "_Search", fixed: _Fixed, carried: _Carried
-) -> tuple[_Carried, _Taken]:
+def _unrolled(graph: Graph, search: "_Search", carried: _Carried) -> tuple[_Carried, _Taken]:
     steps = []
     for _ in range(search.config.steps):
-        carried, taken = search.step(graph, fixed, carried)
+        carried, taken = search.step(graph, carried)
         steps.append(taken)
 
     def stack(values: list[str]) -> str:
@@ -146,40 +159,43 @@ def _unrolled(
     )
 
 
-def _looped(
-    graph: Graph, search: "_Search", fixed: _Fixed, carried: _Carried
-) -> tuple[_Carried, _Taken]:
+def _looped(graph: Graph, search: "_Search", carried: _Carried) -> tuple[_Carried, _Taken]:
     body = graph.scope("step")
     body.input("step_number", np.int64, [])
     body.input("go_on", np.bool_, [])
-    inside = _Carried(
-        *(
-            body.input(f"carried.{name}", dtype, list(shape))
-            for name, (dtype, shape) in _CARRIED.items()
-        )
-    )
-    after, taken = search.step(body, fixed, inside)
-    unfinished = body.op("Not", after.finished)
-    any_left = body.op("ReduceMax", body.cast(unfinished, np.int32), keepdims=0)
-    body.output("still", body.cast(any_left, np.bool_), np.bool_, [])
-    for (name, (dtype, shape)), value in zip(_CARRIED.items(), astuple(after), strict=True):
-        body.output(f"after.{name}", value, dtype, list(shape))
+    size = search.decoder.size
+    declared: dict[str, tuple[type[np.generic], list[str | int]]] = {
+        "hidden": (np.float32, ["R", size]),
+        "last_ids": (np.int64, ["B", "K"]),
+        "log_probs": (np.float32, ["B", "K"]),
+        "lengths": (np.int64, ["B", "K"]),
+        "ended": (np.bool_, ["B", "K"]),
+        "live_log_probs": (np.float32, ["B", "K"]),
+    }
+    before = {name: body.input(f"before.{name}", *each) for name, each in declared.items()}
+    after, taken = search.step(body, _Carried(**before))
+    # Nothing is live when the best of all is -inf.
+    best = body.op("ReduceMax", after.live_log_probs, keepdims=0)
+    still = body.op("Less", body.const(-math.inf, np.float32), best)
+    body.output("still", still, np.bool_, [])
+    for (name, each), value in zip(declared.items(), astuple(after), strict=True):
+        body.output(f"after.{name}", value, *each)
     body.output("tokens", taken.tokens, np.int64, ["B", "K"])
     body.output("parents", taken.parents, np.int64, ["B", "K"])
-    body.output("after_log_probs", taken.log_probs, np.float32, ["B", "K"])
+    body.output("taken_log_probs", taken.log_probs, np.float32, ["B", "K"])
     if taken.attention is not None:
         body.output("attention", taken.attention, np.float32, ["B", "K", "S"])
     scanned = 3 if taken.attention is None else 4
     results = graph.ops(
         "Loop",
-        len(_CARRIED) + scanned,
+        len(declared) + scanned,
         graph.const(search.config.steps, np.int64),
         graph.const(True, np.bool_),
         *astuple(carried),
         body=body.proto(),
     )
-    tokens, parents, log_probs, *attention = results[len(_CARRIED) :]
-    return _Carried(*results[: len(_CARRIED)]), _Taken(
+    tokens, parents, log_probs, *attention = results[len(declared) :]
+    return _Carried(*results[: len(declared)]), _Taken(
         tokens, parents, log_probs, attention[0] if attention else None
     )
 
@@ -187,12 +203,22 @@ def _looped(
 class _Search:
     """Adds the nodes of the search to a graph."""
 
-    def __init__(self, step: DecoderStep, config: AdvanceConfig) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        step: DecoderStep,
+        output: OutputLayer,
+        config: AdvanceConfig,
+        hidden: str,
+    ) -> None:
+        """Declare the other inputs and make what no step changes."""
         self.decoder = step
         self.config = config
+        self.ids = output.ids
+        self.scorer: Scorer = output.prepare(graph, config.precision)
+        self.fixed = self._prepare(graph, hidden)
 
-    def prepare(self, graph: Graph, hidden: str) -> _Fixed:
-        """Declare the other inputs and make what no step changes."""
+    def _prepare(self, graph: Graph, hidden: str) -> _Fixed:
         size = self.decoder.size
         keys = values = padding = context = None
         if self.decoder.attention is None:
@@ -203,99 +229,103 @@ class _Search:
             memory = graph.input("memory.values", np.float32, ["B", "S", size])
             padding = padding_bias(graph, source_mask(graph, memory, lengths))
             attention = self.decoder.attention
-            raw_keys = memory
+            values = attention.lay_out(graph, memory)
+            keys = values
             if attention.has_keys:
                 raw_keys = graph.input("memory.keys", np.float32, ["B", "S", size])
-            keys = attention.lay_out_keys(graph, raw_keys)
-            values = attention.lay_out_values(graph, memory)
+                keys = attention.lay_out(graph, raw_keys)
 
-        def column(name: str, dtype: type[np.generic]) -> str:
-            return graph.unsqueeze(graph.input(name, dtype, ["B"]), 1)
+        def column(name: str) -> str:
+            return graph.unsqueeze(graph.input(name, np.int64, ["B"]), 1)
 
-        max_length = column("max_length", np.int64)
-        length_penalty = column("length_penalty", np.float32)
-        wanted = graph.input("num_hypotheses", np.int64, ["B"])
+        one = graph.ints(1)
         sources, slots = graph.size(hidden, 0), graph.size(hidden, 1)
         slot_numbers = graph.range(slots)
         first_rows = graph.unsqueeze(graph.op("Mul", graph.range(sources), slots), 1)
         # ONNX Runtime multiplies one row by another routine than several, which rounds
         # differently: a lone slot attends twice, so that it is the same bits among others.
         pair = graph.range(graph.op("Max", slots, graph.ints(2)))
-        last = graph.op("Sub", slots, graph.ints(1))
+        last = graph.op("Sub", slots, one)
+        # One candidate more than can be chosen, since the end mark may be forbidden. First
+        # stand the K slots themselves, for hypotheses that have ended, then what each offers:
+        # parent_of is 0 1 .. K-1, then C times 0, C times 1, ...
+        candidates = graph.op("Add", slots, one)
+        candidates = graph.op("Min", candidates, graph.ints(self.scorer.least_columns))
+        offers = graph.op("Mul", slots, candidates)
+        offered_by = graph.op("Div", graph.range(offers), candidates)
+        matrix = graph.op("Concat", sources, slots, axis=0)
         return _Fixed(
-            token_table=self.decoder.token_table(graph),
+            token_tables=self.decoder.token_tables(graph, self.config.precision),
             keys=keys,
             values=values,
             padding=padding,
             context=context,
-            beam_size=column("beam_size", np.int64),
-            min_length=column("min_length", np.int64),
-            max_length=max_length,
-            length_penalty=length_penalty,
-            largest_length=graph.op("Pow", graph.cast(max_length, np.float32), length_penalty),
-            wants_best=graph.op("Equal", wanted, graph.const(1, np.int64)),
-            slots=slots,
             attending=graph.op("Add", first_rows, graph.op("Min", pair, last)),
+            may_use=graph.op("Less", slot_numbers, column("beam_size")),
+            shortest_prefix=graph.op("Sub", column("min_length"), one),
+            max_length=column("max_length"),
+            slots=slots,
+            candidates=candidates,
             slot_numbers=slot_numbers,
+            parent_of=graph.op("Concat", slot_numbers, offered_by, axis=0),
+            no_columns=graph.op("Expand", graph.const(0, np.int64), matrix),
             first_rows=first_rows,
-            matrix=graph.op("Concat", sources, slots, axis=0),
-            rows=graph.op("Concat", sources, slots, graph.ints(size), axis=0),
+            by_source=graph.op("Concat", sources, offers, axis=0),
         )
 
-    def step(self, graph: Graph, fixed: _Fixed, before: _Carried) -> tuple[_Carried, _Taken]:
+    def step(self, graph: Graph, before: _Carried) -> tuple[_Carried, _Taken]:
         """One step of the network and of the search."""
-        size = self.decoder.size
+        fixed = self.fixed
         ids = graph.reshape(before.last_ids, -1)
-        logits, state, weights = self.decoder(
+        feature, state, weights = self.decoder(
             graph,
-            token=graph.op("Gather", fixed.token_table, ids),
-            hidden=graph.reshape(before.hidden, -1, size),
-            attend=partial(self._attend, graph, fixed),
+            token=self.decoder.token_rows(graph, fixed.token_tables, ids),
+            hidden=before.hidden,
+            attend=partial(self._attend, graph),
             precision=self.config.precision,
-            memory_bound=self.config.memory_bound,
         )
-        frozen = graph.op("Or", before.ended, graph.unsqueeze(before.finished, 1))
-        totals, tokens = self._candidates(graph, fixed, before, logits, frozen)
-        parents, tokens, log_probs = self._choose(graph, fixed, frozen, totals, tokens)
+        totals, columns = self._offers(graph, before, self.scorer.scores(graph, feature))
+        minus_infinity = graph.const(-math.inf, np.float32)
+        # A hypothesis that has ended keeps its place before all that grow; ties go to the
+        # lower position.
+        kept = graph.op("Where", before.ended, before.log_probs, minus_infinity)
+        first = graph.op("Where", before.ended, graph.const(math.inf, np.float32), minus_infinity)
+        rank = graph.op("Concat", first, totals, axis=1)  # [B, K + K * C]
+        _, order = graph.ops("TopK", 2, rank, fixed.slots, axis=-1)
+        totals = graph.op("Concat", kept, totals, axis=1)
+        log_probs = graph.op("GatherElements", totals, order, axis=1)
+        log_probs = graph.op("Where", fixed.may_use, log_probs, minus_infinity)
+        parents = graph.op("Gather", fixed.parent_of, order)
 
-        def inherited(value: str) -> str:
-            return graph.op("GatherElements", value, parents, axis=1)
-
-        empty = graph.op("Equal", log_probs, graph.const(-math.inf, np.float32))
-        occupied = graph.op("Not", empty)
-        grew = graph.op("And", graph.op("Not", inherited(frozen)), occupied)
-        tokens = graph.op("Where", grew, tokens, graph.const(self.config.pad_id, np.int64))
-        lengths = graph.op("Add", inherited(before.lengths), graph.cast(grew, np.int64))
+        occupied = graph.op("Less", minus_infinity, log_probs)
+        continues = graph.op("GreaterOrEqual", order, fixed.slots)
+        grew = graph.op("And", occupied, continues)
+        columns = graph.op("Concat", fixed.no_columns, columns, axis=1)
+        tokens = self.scorer.tokens(graph, graph.op("GatherElements", columns, order, axis=1))
+        tokens = graph.op("Where", grew, tokens, graph.const(self.ids.pad_id, np.int64))
+        lengths = graph.op("GatherElements", before.lengths, parents, axis=1)
+        lengths = graph.op("Add", lengths, graph.cast(grew, np.int64))
         full = graph.op("GreaterOrEqual", lengths, fixed.max_length)
-        at_end = graph.op("Equal", tokens, graph.const(self.config.end_id, np.int64))
-        stopped = graph.op("And", grew, graph.op("Or", at_end, full))
-        kept = graph.op("And", inherited(before.ended), occupied)
-        ended = graph.op("Or", kept, stopped)
+        at_end = graph.op("Equal", tokens, graph.const(self.ids.end_id, np.int64))
+        stands = graph.op("Or", graph.op("Or", at_end, full), graph.op("Not", continues))
+        ended = graph.op("And", occupied, stands)
         rows = graph.reshape(graph.op("Add", parents, fixed.first_rows), -1)
-        hidden = graph.op("Reshape", graph.op("Gather", state, rows), fixed.rows)
         after = _Carried(
-            hidden=hidden,
-            last_ids=graph.op("Where", grew, tokens, inherited(before.last_ids)),
+            hidden=graph.op("Gather", state, rows),
+            last_ids=tokens,
             log_probs=log_probs,
             lengths=lengths,
             ended=ended,
-            finished=graph.op(
-                "Or",
-                before.finished,
-                self._finished(graph, fixed, log_probs, lengths, ended),
-            ),
+            live_log_probs=graph.op("Where", ended, minus_infinity, log_probs),
         )
         attention = None
         if weights is not None:
-            mean = graph.op("ReduceMean", weights, graph.ints(1), keepdims=0)  # [B, K, S]
-            # Row of a parent = its place on the flattened axes B and K.
-            flat = graph.op("Flatten", mean, axis=2)
-            shape = graph.op("Concat", fixed.matrix, graph.ints(-1), axis=0)
-            attention = graph.op("Reshape", graph.op("Gather", flat, rows), shape)
+            attention = graph.op("ReduceMean", weights, graph.ints(1), keepdims=0)  # [B, K, S]
         return after, _Taken(tokens, parents, log_probs, attention)
 
-    def _attend(self, graph: Graph, fixed: _Fixed, middle: str) -> tuple[str, str | None]:
+    def _attend(self, graph: Graph, middle: str) -> tuple[str, str | None]:
         """Context rows [R, D] for s'_t [R, D], and weights [B, N, K, S]."""
+        fixed = self.fixed
         if self.decoder.attention is None:
             assert fixed.context is not None
             return fixed.context, None
@@ -314,82 +344,17 @@ class _Search:
         weights = graph.op("Gather", weights, fixed.slot_numbers, axis=2)
         return graph.reshape(context, -1, self.decoder.size), weights
 
-    def _candidates(
-        self, graph: Graph, fixed: _Fixed, before: _Carried, logits: str, frozen: str
-    ) -> tuple[str, str]:
-        """Log-probabilities and tokens of each slot's candidates, [B, K, C] each.
-
-        One candidate more than can be chosen, since the end mark may be forbidden. A frozen
-        slot has one candidate: itself, not grown.
-        """
-        count = graph.op("Add", fixed.slots, graph.ints(1))
-        vocabulary = graph.size(logits, 1)
-        count = graph.op("Min", count, vocabulary)
-        log_probs = graph.op("LogSoftmax", logits, axis=-1)
-        best, tokens = graph.ops("TopK", 2, log_probs, count, axis=-1)  # [R, C]
-        shape = graph.op("Concat", fixed.matrix, graph.ints(-1), axis=0)
-        best = graph.op("Reshape", best, shape)
-        tokens = graph.op("Reshape", tokens, shape)
-        minus_infinity = graph.const(-math.inf, np.float32)
-
-        grown = graph.op("Add", before.lengths, graph.const(1, np.int64))
-        too_short = graph.unsqueeze(graph.op("Less", grown, fixed.min_length), 2)
-        at_end = graph.op("Equal", tokens, graph.const(self.config.end_id, np.int64))
-        forbidden = graph.op("And", at_end, too_short)
-        best = graph.op("Where", forbidden, minus_infinity, best)
-        totals = graph.op("Add", graph.unsqueeze(before.log_probs, 2), best)
-
-        frozen_slots = graph.unsqueeze(frozen, 2)  # [B, K, 1]
-        is_first = graph.op("Equal", graph.range(count), graph.const(0, np.int64))  # [C]
-        itself = graph.op("Where", is_first, graph.unsqueeze(before.log_probs, 2), minus_infinity)
-        totals = graph.op("Where", frozen_slots, itself, totals)
-        return totals, tokens
-
-    def _choose(
-        self, graph: Graph, fixed: _Fixed, frozen: str, totals: str, tokens: str
-    ) -> tuple[str, str, str]:
-        """Parents, tokens and log-probabilities of the K slots after the step, [B, K] each.
-
-        Frozen slots come first, in their order; the others are filled best first. Slots that
-        a source may not use stay empty.
-        """
-        count = graph.size(totals, 2)
-        flat = graph.reshape(totals, 0, -1)  # [B, K * C]
-        # What a frozen slot offers outranks everything; ties go to the lower position.
-        first = graph.op("Equal", graph.range(count), graph.const(0, np.int64))
-        outranks = graph.op("And", graph.unsqueeze(frozen, 2), first)
-        rank = graph.op("Where", outranks, graph.const(math.inf, np.float32), totals)
-        _, order = graph.ops("TopK", 2, graph.reshape(rank, 0, -1), fixed.slots, axis=-1)
-        parents = graph.op("Div", order, count)
-        chosen = graph.op("GatherElements", graph.reshape(tokens, 0, -1), order, axis=1)
-        log_probs = graph.op("GatherElements", flat, order, axis=1)
-        allowed = graph.op("Less", fixed.slot_numbers, fixed.beam_size)  # [B, K]
-        log_probs = graph.op("Where", allowed, log_probs, graph.const(-math.inf, np.float32))
-        return parents, chosen, log_probs
-
-    def _finished(
-        self, graph: Graph, fixed: _Fixed, log_probs: str, lengths: str, ended: str
-    ) -> str:
-        """Sources that no further step can change for the better, [B]."""
-        minus_infinity = graph.const(-math.inf, np.float32)
-        occupied = graph.op("Not", graph.op("Equal", log_probs, minus_infinity))
-        live = graph.op("And", occupied, graph.op("Not", ended))
-        divisor = graph.op(
-            "Pow",
-            graph.cast(graph.op("Max", lengths, graph.const(1, np.int64)), np.float32),
-            fixed.length_penalty,
+    def _offers(self, graph: Graph, before: _Carried, scores: str) -> tuple[str, str]:
+        """What live hypotheses can become: log-probabilities and columns, [B, K * C] each."""
+        fixed = self.fixed
+        log_probs = graph.op("LogSoftmax", scores, axis=-1)
+        best, columns = graph.ops("TopK", 2, log_probs, fixed.candidates, axis=-1)  # [R, C]
+        too_short = graph.op("Less", before.lengths, fixed.shortest_prefix)  # [B, K]
+        at_end = graph.op("Equal", columns, graph.const(self.scorer.end_column, np.int64))
+        forbidden = graph.op("And", at_end, graph.reshape(too_short, -1, 1))
+        best = graph.op("Where", forbidden, graph.const(-math.inf, np.float32), best)
+        totals = graph.op("Add", graph.reshape(before.live_log_probs, -1, 1), best)
+        return (
+            graph.op("Reshape", totals, fixed.by_source),
+            graph.op("Reshape", columns, fixed.by_source),
         )
-        scores = graph.op("Where", ended, graph.op("Div", log_probs, divisor), minus_infinity)
-        # Log-probabilities only fall, so no live hypothesis can come to score more than this.
-        bounds = graph.op("Div", log_probs, fixed.largest_length)
-        bounds = graph.op("Where", live, bounds, minus_infinity)
-        best_ended = self._max(graph, scores)
-        settled = graph.op("GreaterOrEqual", best_ended, self._max(graph, bounds))
-        settled = graph.op("And", settled, fixed.wants_best)
-        settled = graph.op("And", settled, graph.op("Less", minus_infinity, best_ended))
-        any_live = graph.cast(self._max(graph, graph.cast(live, np.int32)), np.bool_)
-        return graph.op("Or", graph.op("Not", any_live), settled)
-
-    def _max(self, graph: Graph, value: str) -> str:
-        """[B, K] -> [B]."""
-        return graph.op("ReduceMax", value, graph.ints(1), keepdims=0)

@@ -4,6 +4,7 @@ import numpy as np
 import onnx
 
 from model_export.export.graph import Graph, WeightsFile
+from model_export.export.linear import operand
 from model_export.export.network import DecoderStep, Encoder, Source, source_mask
 from model_export.model.seq2seq import Seq2Seq
 from service.bundle.manifest import Precision
@@ -11,8 +12,8 @@ from service.bundle.manifest import Precision
 
 def encode_graph(
     network: Seq2Seq, step: DecoderStep, weights: WeightsFile, precision: Precision
-) -> tuple[onnx.ModelProto, float | None]:
-    """Build `encode` and say within which bound the memory stays.
+) -> onnx.ModelProto:
+    """Build `encode`.
 
     Inputs are ids [B, S] and lengths [B], int64. Outputs, float32: `state.hidden` [B, D]; with
     attention `memory.values` [B, S, D] and, unless they are the values, `memory.keys` [B, S, D],
@@ -23,7 +24,8 @@ def encode_graph(
     ids = graph.input("ids", np.int64, ["B", "S"])
     lengths = graph.input("lengths", np.int64, ["B"])
     source = Encoder(network.encoder)(graph, step.embedding.rows(graph, ids), lengths)
-    initial = step.initial(graph, source.summary, precision, source.bound)
+    summary = operand(graph, source.summary, precision)
+    initial = step.initial(graph, summary, precision)
     graph.output("state.hidden", graph.op("Tanh", initial), np.float32, ["B", size])
     if step.attention is None:
         graph.output("state.context", source.summary, np.float32, ["B", size])
@@ -32,7 +34,7 @@ def encode_graph(
         keys = _keys(graph, step, source, lengths, precision)
         if keys is not None:
             graph.output("memory.keys", keys, np.float32, ["B", "S", size])
-    return graph.model(), source.bound
+    return graph.model()
 
 
 def _keys(

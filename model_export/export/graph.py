@@ -23,6 +23,7 @@ Array = npt.NDArray[Any]
 
 _ELEMENT_TYPES: dict[type[np.generic], int] = {
     np.float32: TensorProto.FLOAT,
+    np.float16: TensorProto.FLOAT16,
     np.int64: TensorProto.INT64,
     np.int32: TensorProto.INT32,
     np.int8: TensorProto.INT8,

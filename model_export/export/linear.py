@@ -2,8 +2,9 @@
 
 Every weight is stored once, as signed int8 with one scale per output channel (symmetric).
 `Precision.FLOAT` graphs turn it back into float32, which the runtime does once, when it loads
-the graph. `Precision.INT8` graphs multiply in integers wherever the activation is known to
-lie within a bound: a fixed scale of bound / 127 needs no calibration, and since an integer
+the graph. `Precision.INT8` graphs multiply in integers wherever the activation lies in
+[-1, 1], which everything the decoder multiplies does (its states, and the encoders' outputs,
+end in tanh): a fixed scale of 1 / 127 needs no calibration, and since an integer
 sum does not depend on its order, a row's product is the same bits in any batch. Activations
 are unsigned with a zero point in the middle, because that is the product with signed weights
 that processors have instructions for.
@@ -24,7 +25,10 @@ from service.bundle.manifest import Precision
 from service.domain import FloatArray
 
 _LARGEST = 127
-_ZERO_POINT = 128
+
+# How integers stand for the left side of a product, which lies in [-1, 1].
+OPERAND_SCALE = 1 / _LARGEST
+OPERAND_ZERO = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,7 @@ class QuantizedMatrix:
         return self.values.astype(np.float32) * self.scales
 
 
+@torch.no_grad()
 def round_weights(network: Seq2Seq) -> Seq2Seq:
     """A copy of `network` whose weights are what the integers will stand for.
 
@@ -54,17 +59,31 @@ def round_weights(network: Seq2Seq) -> Seq2Seq:
     is the graph's doing; what the rounding itself costs is measured by `evaluate`.
     """
     rounded = copy.deepcopy(network)
-    with torch.no_grad():
-        for name, parameter in rounded.named_parameters():
-            # PyTorch keeps output channels on axis 0. The attention's energy stays in floats.
-            if parameter.dim() < 2 or name.endswith("attention.energy"):
-                continue
-            # The output layer's three inputs are multiplied apart, with scales of their own.
-            parts = 3 if name == "decoder.output.weight" else 1
-            for part in parameter.chunk(parts, dim=1):
-                matrix = part.flatten(1).T.contiguous().float().cpu().numpy()
-                floats = torch.from_numpy(QuantizedMatrix.of(matrix).floats)
-                part.copy_(floats.T.reshape(part.shape))
+    decoder = rounded.decoder
+    size = network.config.size
+    inputs, recurrent = decoder.second.input.weight, decoder.second.recurrent.weight
+    output = decoder.output.weight
+    # Matrices that the graphs multiply as one, side by side, share their scales: the second
+    # cell's gates take the context and the state, and so does the output layer.
+    groups = [
+        [inputs[: 2 * size], recurrent[: 2 * size]],
+        [inputs[2 * size :]],
+        [recurrent[2 * size :]],
+        [output[:, : 2 * size]],
+        [output[:, 2 * size :]],
+    ]
+    cut = {id(inputs), id(recurrent), id(output)}
+    for name, parameter in rounded.named_parameters():
+        # The attention's energy stays in floats.
+        if parameter.dim() > 1 and id(parameter) not in cut and not name.endswith(".energy"):
+            groups.append([parameter.flatten(1)])
+    for group in groups:
+        # PyTorch keeps output channels on axis 0.
+        matrix = QuantizedMatrix.of(torch.cat(group, dim=1).T.float().cpu().numpy())
+        floats = torch.from_numpy(matrix.floats.T)
+        for part in group:
+            part.copy_(floats[:, : part.shape[1]])
+            floats = floats[:, part.shape[1] :]
     return rounded
 
 
@@ -75,44 +94,70 @@ def dequantized(graph: Graph, name: str, matrix: QuantizedMatrix) -> str:
     return graph.op("Mul", graph.cast(values, np.float32), scales)
 
 
-def quantize(graph: Graph, value: str, bound: float) -> str:
-    """`value`, within [-bound, bound], as uint8 of scale bound / 127 and zero point 128."""
+def operand(graph: Graph, value: str, precision: Precision) -> str:
+    """`value`, within [-1, 1], as the left side of a `Linear`'s product.
+
+    For integers that is uint8 of scale 1 / 127 and zero point 128; what several products
+    take is rounded once, and operands can be joined along their last axis.
+    """
+    if precision is Precision.FLOAT:
+        return value
     return graph.op(
         "QuantizeLinear",
         value,
-        graph.const(bound / _LARGEST, np.float32),
-        graph.const(_ZERO_POINT, np.uint8),
+        graph.const(OPERAND_SCALE, np.float32),
+        graph.const(OPERAND_ZERO, np.uint8),
     )
 
 
+def integer_product(graph: Graph, value: str, matrix: str, scales: str, bias: str | None) -> str:
+    """``x W + b`` [..., O] for an integer `operand` [..., I].
+
+    Args:
+        graph: Where the node goes.
+        value: An `operand` at `Precision.INT8`.
+        matrix: [I, O], int8.
+        scales: Scale of each column of `matrix`, [O].
+        bias: b, [O].
+    """
+    inputs = [
+        value,
+        matrix,
+        graph.const(OPERAND_SCALE, np.float32),
+        scales,
+        graph.const(OPERAND_ZERO, np.uint8),
+        graph.const(0, np.int8),
+    ]
+    if bias is not None:
+        inputs.append(bias)
+    return graph.op("MatMulIntegerToFloat", *inputs, domain="com.microsoft")
+
+
+@dataclass(frozen=True, slots=True)
 class Linear:
-    """``x W + b`` for one weight matrix, to be put into graphs."""
+    """``x W + b`` for one weight matrix, to be put into graphs.
 
-    def __init__(self, name: str, matrix: FloatArray, bias: FloatArray | None) -> None:
-        """Take a weight [I, O] and a bias [O]."""
-        self.name = name
-        self.matrix = QuantizedMatrix.of(matrix)
-        self.bias = bias
+    Attributes:
+        name: What the weights are called in the weights file.
+        matrix: W, [I, O].
+        bias: b, [O]; None without.
+    """
 
-    def __call__(self, graph: Graph, value: str, precision: Precision, bound: float | None) -> str:
-        """Apply to `value` [..., I]; `bound` is None when it has none that is known."""
-        if precision is Precision.INT8 and bound is not None:
-            return self.of_integers(graph, quantize(graph, value, bound), bound)
+    name: str
+    matrix: QuantizedMatrix
+    bias: FloatArray | None
+
+    @classmethod
+    def of(cls, name: str, matrix: FloatArray, bias: FloatArray | None) -> "Linear":
+        """Round a weight [I, O]."""
+        return cls(name, QuantizedMatrix.of(matrix), bias)
+
+    def __call__(self, graph: Graph, value: str, precision: Precision) -> str:
+        """Apply to an `operand` [..., I]."""
+        bias = None if self.bias is None else graph.weight(f"{self.name}.bias", self.bias)
+        if precision is Precision.INT8:
+            matrix = graph.weight(f"{self.name}.int8", self.matrix.values)
+            scales = graph.weight(f"{self.name}.scale", self.matrix.scales)
+            return integer_product(graph, value, matrix, scales, bias)
         product = graph.op("MatMul", value, dequantized(graph, self.name, self.matrix))
-        if self.bias is None:
-            return product
-        return graph.op("Add", product, graph.weight(f"{self.name}.bias", self.bias))
-
-    def of_integers(self, graph: Graph, value: str, bound: float) -> str:
-        """Apply to what `quantize` made of a value within [-bound, bound]."""
-        inputs = [
-            value,
-            graph.weight(f"{self.name}.int8", self.matrix.values),
-            graph.const(bound / _LARGEST, np.float32),
-            graph.weight(f"{self.name}.scale", self.matrix.scales),
-            graph.const(_ZERO_POINT, np.uint8),
-            graph.const(0, np.int8),
-        ]
-        if self.bias is not None:
-            inputs.append(graph.weight(f"{self.name}.bias", self.bias))
-        return graph.op("MatMulIntegerToFloat", *inputs, domain="com.microsoft")
+        return product if bias is None else graph.op("Add", product, bias)

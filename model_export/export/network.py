@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from model_export.config import AttentionKind
 from model_export.export.graph import Graph
-from model_export.export.linear import Linear, QuantizedMatrix, dequantized
+from model_export.export.linear import Linear, QuantizedMatrix, dequantized, operand
 from model_export.model.attention import Attention
-from model_export.model.decoder import Decoder, GruCell
+from model_export.model.decoder import Decoder
 from model_export.model.encoder import (
     ConvEncoder,
     GruEncoder,
@@ -37,7 +37,7 @@ def array(tensor: Tensor) -> FloatArray:
 def linear(name: str, module: nn.Linear) -> Linear:
     """A PyTorch layer [O, I] as ``x W + b`` with W [I, O]."""
     bias = None if module.bias is None else array(module.bias)  # type: ignore[redundant-expr]  # torch types it as never None
-    return Linear(name, array(module.weight).T, bias)
+    return Linear.of(name, array(module.weight).T, bias)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +45,12 @@ class Source:
     """What the encoder graph computes; see `model_export.model.encoder.Encoded`.
 
     Attributes:
-        memory: [B, S, D].
-        summary: [B, D].
-        bound: Largest absolute value either can take; None when not known.
+        memory: [B, S, D], within [-1, 1].
+        summary: [B, D], within [-1, 1].
     """
 
     memory: str
     summary: str
-    bound: float | None
 
 
 def source_mask(graph: Graph, ids_or_memory: str, lengths: str) -> str:
@@ -142,7 +140,7 @@ def _gru_encoder(graph: Graph, module: GruEncoder, embedded: str, lengths: str) 
         )  # [S, 2, B, D/2] and [2, B, D/2]
         hidden = graph.reshape(graph.transpose(output, 0, 2, 1, 3), 0, 0, -1)
     summary = graph.reshape(graph.transpose(last, 1, 0, 2), 0, -1)
-    return Source(graph.transpose(hidden, 1, 0, 2), summary, bound=1.0)
+    return Source(graph.transpose(hidden, 1, 0, 2), summary)
 
 
 def _conv_encoder(graph: Graph, module: ConvEncoder, embedded: str, lengths: str) -> Source:
@@ -159,7 +157,8 @@ def _conv_encoder(graph: Graph, module: ConvEncoder, embedded: str, lengths: str
             "Mul", graph.op("Add", hidden, gated), graph.const(math.sqrt(0.5), np.float32)
         )
         hidden = graph.op("Mul", halved, mask_rows)
-    return Source(hidden, _mean(graph, hidden, mask, lengths), bound=None)
+    memory = graph.op("Tanh", hidden)
+    return Source(memory, _mean(graph, memory, mask, lengths))
 
 
 def _convolution(graph: Graph, name: str, module: nn.Conv1d, value: str) -> str:
@@ -175,8 +174,8 @@ def _convolution(graph: Graph, name: str, module: nn.Conv1d, value: str) -> str:
     ends = [*range(1 - taps, 0), np.iinfo(np.int64).max]
     windows = [graph.slice(padded, tap, end, 1) for tap, end in enumerate(ends)]
     weight = array(module.weight).transpose(2, 1, 0)  # [kernel, D, 2D]
-    product = Linear(name, weight.reshape(-1, weight.shape[2]), array(module.bias))
-    return product(graph, graph.op("Concat", *windows, axis=2), Precision.FLOAT, None)
+    product = Linear.of(name, weight.reshape(-1, weight.shape[2]), array(module.bias))
+    return product(graph, graph.op("Concat", *windows, axis=2), Precision.FLOAT)
 
 
 def _self_attention_encoder(
@@ -190,10 +189,10 @@ def _self_attention_encoder(
     for index, layer in enumerate(module.layers):
         assert isinstance(layer, SelfAttentionLayer)
         hidden = _self_attention_layer(graph, layer, f"encoder.{index}", hidden, bias)
-    normed = _layer_norm(graph, "encoder.norm", module.norm, hidden)
+    bounded = graph.op("Tanh", _layer_norm(graph, "encoder.norm", module.norm, hidden))
     mask = graph.cast(mask, np.float32)
-    memory = graph.op("Mul", normed, graph.unsqueeze(mask, 2))
-    return Source(memory, _mean(graph, memory, mask, lengths), bound=None)
+    memory = graph.op("Mul", bounded, graph.unsqueeze(mask, 2))
+    return Source(memory, _mean(graph, memory, mask, lengths))
 
 
 def _self_attention_layer(
@@ -202,7 +201,7 @@ def _self_attention_layer(
     size = layer.output.in_features
     normed = _layer_norm(graph, f"{name}.attention_norm", layer.attention_norm, hidden)
     projection = linear(f"{name}.query_key_value", layer.query_key_value)
-    projected = projection(graph, normed, Precision.FLOAT, None)
+    projected = projection(graph, normed, Precision.FLOAT)
     query, key, value = (
         split_heads(graph, part, layer.heads) for part in graph.split(projected, [size] * 3)
     )
@@ -210,12 +209,12 @@ def _self_attention_layer(
     scores = graph.op("MatMul", graph.op("Mul", query, scale), graph.transpose(key, 0, 1, 3, 2))
     weights = graph.op("Softmax", graph.op("Add", scores, bias), axis=-1)
     attended = join_heads(graph, graph.op("MatMul", weights, value))
-    output = linear(f"{name}.output", layer.output)(graph, attended, Precision.FLOAT, None)
+    output = linear(f"{name}.output", layer.output)(graph, attended, Precision.FLOAT)
     hidden = graph.op("Add", hidden, output)
     normed = _layer_norm(graph, f"{name}.feed_forward_norm", layer.feed_forward_norm, hidden)
-    expanded = linear(f"{name}.expand", layer.expand)(graph, normed, Precision.FLOAT, None)
+    expanded = linear(f"{name}.expand", layer.expand)(graph, normed, Precision.FLOAT)
     contract = linear(f"{name}.contract", layer.contract)
-    contracted = contract(graph, graph.op("Relu", expanded), Precision.FLOAT, None)
+    contracted = contract(graph, graph.op("Relu", expanded), Precision.FLOAT)
     return graph.op("Add", hidden, contracted)
 
 
@@ -271,128 +270,177 @@ class AttentionHead:
         """Keys [B, S, D] for the memory, or None when they are the memory itself."""
         if not self.has_keys:
             return None
-        return linear("attention.key", self.module.key)(
-            graph, source.memory, precision, source.bound
-        )
+        memory = operand(graph, source.memory, precision)
+        return linear("attention.key", self.module.key)(graph, memory, precision)
 
     @property
     def has_keys(self) -> bool:
         """Whether keys are other than the values."""
         return self.kind is not AttentionKind.DOT
 
-    def lay_out_values(self, graph: Graph, memory: str) -> str:
-        """[B, S, D] -> [B, N, S, D/N]."""
+    def lay_out(self, graph: Graph, memory: str) -> str:
+        """Keys or values for the calls: [B, S, D] -> [B, N, S, D/N]."""
         return split_heads(graph, memory, self.module.heads)
-
-    def lay_out_keys(self, graph: Graph, keys: str) -> str:
-        """[B, S, D] -> [B, N, D/N, S] for products, [B, N, 1, S, D/N] for additive scores."""
-        heads = split_heads(graph, keys, self.module.heads)
-        if self.kind is AttentionKind.ADDITIVE:
-            return graph.unsqueeze(heads, 2)
-        scale = graph.const(self.module.scale, np.float32)
-        return graph.op("Mul", graph.transpose(heads, 0, 1, 3, 2), scale)
 
     def __call__(
         self, graph: Graph, query: str, *, keys: str, values: str, bias: str, precision: Precision
     ) -> tuple[str, str]:
-        """Contexts [B, K, D] and weights [B, N, K, S] for queries [B, K, D] within [-1, 1]."""
+        """Attend once.
+
+        Args:
+            graph: Where the nodes go.
+            query: s'_t, [B, K, D], within [-1, 1].
+            keys: From `lay_out`.
+            values: From `lay_out`.
+            bias: 0 at source tokens and -inf at padding, [B, 1, 1, S].
+            precision: How to multiply weights.
+
+        Returns:
+            Contexts [B, K, D] and weights [B, N, K, S].
+        """
+        heads = self.module.heads
         if self.kind is AttentionKind.ADDITIVE:
-            query = linear("attention.query", self.module.query)(graph, query, precision, 1.0)
-            heads = split_heads(graph, query, self.module.heads)
-            hidden = graph.op("Tanh", graph.op("Add", graph.unsqueeze(heads, 3), keys))
+            projection = linear("attention.query", self.module.query)
+            projected = projection(graph, operand(graph, query, precision), precision)
+            asked = graph.unsqueeze(split_heads(graph, projected, heads), 3)
+            hidden = graph.op("Tanh", graph.op("Add", asked, graph.unsqueeze(keys, 2)))
             energy = array(self.module.energy)[:, np.newaxis, :, np.newaxis]  # [N, 1, D/N, 1]
             product = graph.op("MatMul", hidden, graph.const(energy, np.float32))
             scores = graph.op("Squeeze", product, graph.ints(4))
         else:
-            scores = graph.op("MatMul", split_heads(graph, query, self.module.heads), keys)
+            asked = split_heads(graph, query, heads)
+            scores = graph.op(
+                "FusedMatMul",
+                asked,
+                keys,
+                transB=1,
+                alpha=self.module.scale,
+                domain="com.microsoft",
+            )
         weights = graph.op("Softmax", graph.op("Add", scores, bias), axis=-1)
         return join_heads(graph, graph.op("MatMul", weights, values)), weights
 
 
-class Cell:
-    """A GRU transition on rows [R, D]; see `model_export.model.decoder.GruCell`."""
-
-    def __init__(self, name: str, module: GruCell) -> None:
-        self.recurrent = linear(f"{name}.recurrent", module.recurrent)
-        self.size = module.recurrent.in_features
-
-    def __call__(self, graph: Graph, projected: str, state: str, precision: Precision) -> str:
-        """h_t [R, D] from the projected input [R, 3D] and h_{t-1} [R, D]."""
-        size = self.size
-        recurrent = self.recurrent(graph, state, precision, 1.0)
-        gates_x, new_x = graph.split(projected, [2 * size, size])
-        gates_h, new_h = graph.split(recurrent, [2 * size, size])
-        gates = graph.op("Sigmoid", graph.op("Add", gates_x, gates_h))
-        reset, update = graph.split(gates, [size, size])
-        new = graph.op("Tanh", graph.op("Add", new_x, graph.op("Mul", reset, new_h)))
-        return graph.op("Add", new, graph.op("Mul", update, graph.op("Sub", state, new)))
-
-
 class DecoderStep:
-    """One step of the conditional GRU, on R = B * K rows."""
+    """One step of the conditional GRU, on R = B * K rows.
 
-    def __init__(self, network: Seq2Seq, embedding: Embedding, never: list[int]) -> None:
-        """Take the decoder's weights; the ids in `never` are not produced."""
+    Products that share their left side's columns are made one, and what depends on the last
+    token alone is a table with a row for every token.
+    """
+
+    def __init__(self, network: Seq2Seq, embedding: Embedding) -> None:
+        """Take the decoder's weights."""
         decoder: Decoder = network.decoder
         self.size = size = network.config.size
         self.embedding = embedding
-        self.first = Cell("first", decoder.first)
-        self.second = Cell("second", decoder.second)
         self.attention = None if decoder.attention is None else AttentionHead(decoder.attention)
         self.initial = linear("initial", decoder.initial)
-        # The output layer's three inputs are multiplied apart: what comes of the embedding is
-        # a table, what comes of the context shares a product with the second cell's gates.
-        from_state, from_context, from_embedding = np.split(array(decoder.output.weight), 3, axis=1)
-        self.state_output = Linear("output.state", from_state.T, None)
-        self.context = Linear(
-            "context",
-            np.concatenate([array(decoder.second.input.weight), from_context]).T,
-            np.concatenate([array(decoder.second.input.bias), np.zeros(size, np.float32)]),
-        )
-        self.token = Linear(
-            "token",
-            np.concatenate([array(decoder.first.input.weight), from_embedding]).T,
-            np.concatenate([array(decoder.first.input.bias), array(decoder.output.bias)]),
-        )
-        bias = array(network.output_bias).copy()
-        bias[never] = -np.inf
-        self.vocabulary = Linear("embedding", array(network.embedding.weight).T, bias)
 
-    def token_table(self, graph: Graph) -> str:
-        """First-cell gates and output share of every token, [V, 4D]; a constant expression."""
-        return self.token(graph, self.embedding.table(graph), Precision.FLOAT, None)
+        # Rows of a cell's weights: 2 D for the gates r and z, then D for the new state.
+        first, second = decoder.first, decoder.second
+        first_gates, first_new = _gates_and_new(first.recurrent)
+        self.first_gates = Linear.of("first.gates", *first_gates)
+        self.first_new = Linear.of("first.new", *first_new)
+        input_gates, input_new = _gates_and_new(second.input)
+        recurrent_gates, recurrent_new = _gates_and_new(second.recurrent)
+        self.second_gates = Linear.of(
+            "second.gates",
+            np.concatenate([input_gates[0], recurrent_gates[0]]),
+            input_gates[1] + recurrent_gates[1],
+        )
+        self.second_input = Linear.of("second.input", *input_new)
+        self.second_new = Linear.of("second.new", *recurrent_new)
+
+        output = array(decoder.output.weight).T  # rows: state, context, embedding
+        self.output = Linear.of(
+            "output",
+            np.concatenate([output[size : 2 * size], output[:size]]),
+            array(decoder.output.bias),
+        )
+        token_gates, token_new = _gates_and_new(first.input)
+        self.tokens = (
+            Linear.of("token.gates", *token_gates),
+            Linear.of("token.new", *token_new),
+            Linear.of("token.output", output[2 * size :], None),
+        )
+
+    def token_tables(self, graph: Graph, precision: Precision) -> tuple[str, ...]:
+        """What every token brings to a step; constant expressions.
+
+        They are most of the memory that a loaded model takes. Beside integers, half precision
+        costs no accuracy, and half the bytes are no slower to fetch.
+
+        Returns:
+            Shares of the first cell's gates [V, 2D] and new state [V, D], and of the output
+            layer [V, D].
+        """
+        embedded = self.embedding.table(graph)
+        tables = (linear(graph, embedded, Precision.FLOAT) for linear in self.tokens)
+        if precision is Precision.FLOAT:
+            return tuple(tables)
+        return tuple(graph.cast(table, np.float16) for table in tables)
+
+    def token_rows(self, graph: Graph, tables: tuple[str, ...], ids: str) -> tuple[str, ...]:
+        """Rows of `token_tables` for ids [R], float32."""
+        rows = (graph.op("Gather", table, ids) for table in tables)
+        return tuple(graph.cast(row, np.float32) for row in rows)
 
     def __call__(
         self,
         graph: Graph,
         *,
-        token: str,
+        token: tuple[str, ...],
         hidden: str,
         attend: Callable[[str], tuple[str, str | None]],
         precision: Precision,
-        memory_bound: float | None,
     ) -> tuple[str, str, str | None]:
         """One step.
 
         Args:
             graph: Where the nodes go.
-            token: Rows of `token_table`, [R, 4D].
+            token: From `token_rows`, for y_{t-1}.
             hidden: s_{t-1}, [R, D].
             attend: Context rows [R, D] and weights [B, N, K, S] for s'_t [R, D].
             precision: How to multiply.
-            memory_bound: Bound of the contexts.
 
         Returns:
-            Logits [R, V], s_t [R, D] and the attention weights.
+            o_t [R, D], s_t [R, D] and the attention weights.
         """
-        size = self.size
-        gates, token_share = graph.split(token, [3 * size, size])
-        middle = self.first(graph, gates, hidden, precision)
-        context, weights = attend(middle)
-        from_context = self.context(graph, context, precision, memory_bound)
-        context_gates, context_share = graph.split(from_context, [3 * size, size])
-        state = self.second(graph, context_gates, middle, precision)
-        state_share = self.state_output(graph, state, precision, 1.0)
-        total = graph.op("Add", graph.op("Add", state_share, context_share), token_share)
-        feature = graph.op("Tanh", total)
-        return self.vocabulary(graph, feature, precision, 1.0), state, weights
+        token_gates, token_new, token_output = token
+        before = operand(graph, hidden, precision)
+        middle = self._cell(
+            graph,
+            gates=graph.op("Add", token_gates, self.first_gates(graph, before, precision)),
+            new_x=token_new,
+            new_h=self.first_new(graph, before, precision),
+            state=hidden,
+        )
+        found, weights = attend(middle)
+        context = operand(graph, found, precision)
+        between = operand(graph, middle, precision)
+        joined = graph.op("Concat", context, between, axis=1)
+        state = self._cell(
+            graph,
+            gates=self.second_gates(graph, joined, precision),
+            new_x=self.second_input(graph, context, precision),
+            new_h=self.second_new(graph, between, precision),
+            state=middle,
+        )
+        joined = graph.op("Concat", context, operand(graph, state, precision), axis=1)
+        total = graph.op("Add", self.output(graph, joined, precision), token_output)
+        return graph.op("Tanh", total), state, weights
+
+    def _cell(self, graph: Graph, *, gates: str, new_x: str, new_h: str, state: str) -> str:
+        """h_t [R, D] of a GRU; see `model_export.model.decoder` for the equations."""
+        reset, update = graph.split(graph.op("Sigmoid", gates), [self.size] * 2)
+        new = graph.op("Tanh", graph.op("Add", new_x, graph.op("Mul", reset, new_h)))
+        return graph.op("Add", new, graph.op("Mul", update, graph.op("Sub", state, new)))
+
+
+def _gates_and_new(
+    module: nn.Linear,
+) -> tuple[tuple[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]:
+    """A GRU's layer [3D, I] as (weights [I, O], bias [O]) of its two gates and its new state."""
+    weight, bias = array(module.weight).T, array(module.bias)
+    gates = 2 * len(bias) // 3
+    return (weight[:, :gates], bias[:gates]), (weight[:, gates:], bias[gates:])

@@ -95,7 +95,7 @@ class ConvEncoder(nn.Module):
         for convolution in self.convolutions:
             gated = F.glu(convolution(self.dropout(hidden)), dim=1)
             hidden = (hidden + gated) * math.sqrt(0.5) * mask
-        memory = hidden.transpose(1, 2)
+        memory = torch.tanh(hidden.transpose(1, 2))
         return Encoded(memory, _mean(memory, lengths))
 
 
@@ -115,7 +115,7 @@ class SelfAttentionEncoder(nn.Module):
         hidden = self.dropout(embedded * math.sqrt(size) + sinusoids(width, size).to(embedded))
         for layer in self.layers:
             hidden = layer(hidden, bias[:, None, None])
-        memory = self.norm(hidden) * mask.unsqueeze(2)
+        memory = torch.tanh(self.norm(hidden)) * mask.unsqueeze(2)
         return Encoded(memory, _mean(memory, lengths))
 
 

@@ -18,7 +18,14 @@ from model_export.config import AttentionKind
 from model_export.model.decoder import Source
 from model_export.model.encoder import source_mask
 from model_export.model.seq2seq import Seq2Seq
-from service.decoding.contract import BatchState, Chunk, HostModel, first_state, pad_sources
+from service.decoding.contract import (
+    BatchState,
+    Chunk,
+    HostModel,
+    first_state,
+    pad_sources,
+    search_is_over,
+)
 from service.domain import SearchOptions
 
 
@@ -68,6 +75,7 @@ class TorchDecoder(HostModel):
         for _ in range(self.steps):
             state, step = self._step(source, state)
             steps.append(step)
+        state = replace(state, finished=search_is_over(state))
         attention = [step.attention for step in steps if step.attention is not None]
         return state, Chunk(
             tokens=np.concatenate([step.tokens for step in steps]),
@@ -145,7 +153,6 @@ class TorchDecoder(HostModel):
         full = new_lengths >= torch.from_numpy(state.max_length).unsqueeze(1)
         new_ended = ended.gather(1, parents) & ~empty
         new_ended |= grew & ((tokens == self.end_id) | full)
-        last = torch.where(grew, tokens, torch.from_numpy(state.last_ids).gather(1, parents))
         after = replace(
             state,
             decoder={
@@ -154,30 +161,14 @@ class TorchDecoder(HostModel):
                 else array  # a source's own context is the same in every slot
                 for name, array in state.decoder.items()
             },
-            last_ids=last.numpy(),
+            last_ids=tokens.numpy(),
             log_probs=new_log_probs.numpy(),
             lengths=new_lengths.numpy(),
             ended=new_ended.numpy(),
         )
-        after = replace(after, finished=state.finished | _finished(after))
         return after, Chunk(
             tokens=tokens.numpy()[np.newaxis],
             parents=parents.numpy()[np.newaxis],
             log_probs=after.log_probs[np.newaxis],
-            attention=None if weights is None else weights[rows, parents].numpy()[np.newaxis],
+            attention=None if weights is None else weights.numpy()[np.newaxis],
         )
-
-
-def _finished(state: BatchState) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Sources that no further step can change for the better, [B]."""
-    empty = state.log_probs == -np.inf
-    live = ~state.ended & ~empty
-    penalty = state.length_penalty[:, np.newaxis]
-    scores = state.log_probs / np.maximum(state.lengths, 1).astype(np.float32) ** penalty
-    best_ended = np.where(state.ended, scores, -np.inf).max(axis=1)
-    # Log-probabilities only fall, so no live hypothesis can come to score more than this.
-    bounds = state.log_probs / state.max_length[:, np.newaxis].astype(np.float32) ** penalty
-    best_live = np.where(live, bounds, -np.inf).max(axis=1)
-    settled = (state.num_hypotheses == 1) & (best_ended >= best_live) & state.ended.any(axis=1)
-    result: np.ndarray[tuple[int], np.dtype[np.bool_]] = ~live.any(axis=1) | settled
-    return result

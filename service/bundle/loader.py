@@ -13,6 +13,7 @@ from pathlib import Path
 from service.bundle.golden import GoldenCase, check_golden, read_golden
 from service.bundle.manifest import MANIFEST_NAME, Manifest, Precision, sha256
 from service.decoding.runtime import Device, OnnxModel, cuda_is_available
+from service.decoding.shortlist import Shortlist
 from service.errors import BundleDamaged, BundleUnverified, GoldenMismatch, SettingsError
 from service.text.tokenizer import Tokenizer
 
@@ -122,7 +123,10 @@ def load_model(
         directory / graphs.advance,
         manifest.special_ids,
         device,
-        threads,
+        threads=threads,
+        shortlist=None
+        if graphs.shortlist is None
+        else Shortlist.load(directory / graphs.shortlist),
     )
 
 

@@ -16,7 +16,7 @@ from service.domain import SearchOptions, SpecialIds, Task
 from service.errors import BundleDamaged
 
 MANIFEST_NAME = "manifest.json"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class Precision(StrEnum):
@@ -47,10 +47,12 @@ class Signature(_Section):
 
 
 class Graphs(_Section):
-    """The two files of one precision."""
+    """The files of one precision."""
 
     encode: str
     advance: str
+    shortlist: str | None = None
+    """What `advance` scores; None when it scores the whole vocabulary."""
 
 
 class Limits(_Section):
@@ -106,7 +108,7 @@ class Verification(_Section):
 class Manifest(_Section):
     """manifest.json."""
 
-    schema_version: Literal[1]
+    schema_version: Literal[2]
     name: str
     version: str
     task: Task

@@ -141,7 +141,8 @@ def backtrace(
                 log_prob=float(totals[rank]),
                 score=float(scores[rank]),
                 token_log_probs=gains[grew],
-                attention=None if attention is None else attention[grew, path[grew]],
+                # A token was chosen by what its parent attended to.
+                attention=None if attention is None else attention[grew, parents[grew, path[grew]]],
                 finish_reason=reason,
             )
         )

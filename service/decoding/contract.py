@@ -15,6 +15,7 @@ from typing import Protocol, Self
 
 import numpy as np
 
+from service.decoding.shortlist import NO_CANDIDATE, candidate_width
 from service.domain import BoolArray, FloatArray, IntArray, SearchOptions
 
 # Source widths are rounded up to this, so that a text meets few shapes and the same
@@ -30,13 +31,16 @@ class BatchState:
         memory: What attention looks at, by name, float32, [B, S, ...]; zero after a source's
             end. Empty for a model without attention.
         source_lengths: Tokens per source, the end mark included, [B].
+        candidates: Tokens each source can be answered with besides those that all can,
+            `NO_CANDIDATE` after the last, [B, C]; C is 0 for a model without a shortlist.
         decoder: Decoder state by name, float32, [B, K, ...].
-        last_ids: Token each hypothesis ended with, [B, K].
+        last_ids: Token each live hypothesis has last taken, [B, K].
         log_probs: Natural log-probability of each hypothesis, [B, K], float32; -inf marks a
             slot without a hypothesis.
         lengths: Target tokens per hypothesis, the end mark included, [B, K].
         ended: Hypotheses that grow no more; they keep their slot, [B, K].
-        finished: Sources whose search is over; `advance` leaves them as they are, [B].
+        finished: Sources whose search is over, as `search_is_over` says; `advance` leaves
+            them as they are, [B].
         beam_size: Slots a source may use, [B].
         min_length: Fewest tokens of a hypothesis, the end mark included, [B].
         max_length: Tokens at which a hypothesis is ended, the end mark included, [B].
@@ -46,6 +50,7 @@ class BatchState:
 
     memory: dict[str, FloatArray]
     source_lengths: IntArray
+    candidates: IntArray
     decoder: dict[str, FloatArray]
     last_ids: IntArray
     log_probs: FloatArray
@@ -77,7 +82,8 @@ class Chunk:
         tokens: Token put in each slot, [n, B, K]; the pad id in slots that did not grow.
         parents: Slot of the step before that each slot continues, [n, B, K].
         log_probs: Log-probability of each slot after the step, [n, B, K], float32.
-        attention: Source weights behind each token, [n, B, K, S]; None without attention.
+        attention: Source weights of each slot as it stood before the step, [n, B, K, S]; those
+            behind a token are its parent's. None without attention.
         captured: Whether a device ran it as one captured graph; None without a device.
     """
 
@@ -214,6 +220,7 @@ def take(state: BatchState, sources: IntArray) -> BatchState:
     width = padded_width(state.source_lengths[sources])
     return BatchState(
         memory={name: array[sources, :width] for name, array in state.memory.items()},
+        candidates=_narrowed(state.candidates[sources]),
         decoder={name: array[sources] for name, array in state.decoder.items()},
         **{name: getattr(state, name)[sources] for name in _PER_SOURCE},
     )
@@ -228,6 +235,7 @@ def concatenate(states: Sequence[BatchState]) -> BatchState:
             name: np.concatenate([_widened(state.memory[name], width) for state in states])
             for name in first.memory
         },
+        candidates=_stacked([state.candidates for state in states]),
         decoder={
             name: np.concatenate([state.decoder[name] for state in states])
             for name in first.decoder
@@ -269,8 +277,48 @@ def with_slots(state: BatchState, slots: int) -> BatchState:
     )
 
 
-# Fields that are one array each with the source on axis 0 and no source-token axis.
-_PER_SOURCE = tuple(name for name in BatchState.__slots__ if name not in ("memory", "decoder"))
+def search_is_over(state: BatchState) -> BoolArray:
+    """Sources that no further step can change for the better, [B].
+
+    That is when nothing is live, or when only the best hypothesis is wanted and no live one
+    can come to score more: log-probabilities only fall.
+    """
+    live = np.isfinite(state.log_probs) & ~state.ended
+    penalty = state.length_penalty[:, np.newaxis]
+    scores = state.log_probs / np.maximum(state.lengths, 1).astype(np.float32) ** penalty
+    bounds = state.log_probs / state.max_length[:, np.newaxis].astype(np.float32) ** penalty
+    best_ended = np.where(state.ended, scores, -np.inf).max(axis=1)
+    best_live = np.where(live, bounds, -np.inf).max(axis=1)
+    settled = (state.num_hypotheses == 1) & (best_ended >= best_live) & state.ended.any(axis=1)
+    result: BoolArray = state.finished | settled | ~live.any(axis=1)
+    return result
+
+
+# Fields that are one array each with the source on axis 0 and no axis that is padded.
+_PER_SOURCE = tuple(
+    name for name in BatchState.__slots__ if name not in ("memory", "candidates", "decoder")
+)
+
+
+def _narrowed(candidates: IntArray) -> IntArray:
+    """[B, C] with no more padding than its rows need."""
+    if candidates.shape[1] == 0:
+        return candidates
+    counts = (candidates != NO_CANDIDATE).sum(axis=1)
+    return candidates[:, : candidate_width(counts)]
+
+
+def _stacked(parts: Sequence[IntArray]) -> IntArray:
+    """Rows of candidates [B, C] of several states, as wide as the widest."""
+    width = max(part.shape[1] for part in parts)
+    if all(part.shape[1] == width for part in parts):
+        return np.concatenate(parts)
+    return np.concatenate(
+        [
+            np.pad(part, [(0, 0), (0, width - part.shape[1])], constant_values=NO_CANDIDATE)
+            for part in parts
+        ]
+    )
 
 
 def _widened(array: FloatArray, width: int) -> FloatArray:
@@ -298,6 +346,7 @@ def first_state(
     options: Sequence[SearchOptions],
     slots: int,
     start_id: int,
+    candidates: IntArray | None = None,
 ) -> BatchState:
     """The state of a search that has not begun.
 
@@ -308,6 +357,7 @@ def first_state(
         options: One per source.
         slots: K; slot 0 gets the empty hypothesis, the others get none.
         start_id: What the decoder is fed first.
+        candidates: As in `BatchState`; None for a model without a shortlist.
     """
     shape = (len(options), slots)
     log_probs = np.full(shape, -np.inf, dtype=np.float32)
@@ -319,6 +369,7 @@ def first_state(
     return BatchState(
         memory=memory,
         source_lengths=source_lengths,
+        candidates=np.empty((len(options), 0), np.int64) if candidates is None else candidates,
         decoder={
             name: np.repeat(array[:, np.newaxis], slots, axis=1) for name, array in decoder.items()
         },

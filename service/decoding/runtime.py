@@ -13,7 +13,15 @@ from typing import Any, Protocol
 import numpy as np
 import onnxruntime
 
-from service.decoding.contract import BatchState, Chunk, HostModel, first_state, pad_sources
+from service.decoding.contract import (
+    BatchState,
+    Chunk,
+    HostModel,
+    first_state,
+    pad_sources,
+    search_is_over,
+)
+from service.decoding.shortlist import Shortlist, pad_candidates
 from service.domain import SearchOptions, SpecialIds
 from service.errors import BundleDamaged, SettingsError
 
@@ -87,7 +95,14 @@ class OnnxModel(HostModel):
     """
 
     def __init__(
-        self, encode: Path, advance: Path, ids: SpecialIds, device: Device, threads: int
+        self,
+        encode: Path,
+        advance: Path,
+        ids: SpecialIds,
+        device: Device,
+        *,
+        threads: int,
+        shortlist: Shortlist | None = None,
     ) -> None:
         """Load both graphs.
 
@@ -98,11 +113,13 @@ class OnnxModel(HostModel):
             device: Where to run; see `self.device` for what came of it.
             threads: Threads of one call on the CPU. Calls from several threads run side by
                 side, so more than 1 is for lone requests on an idle machine.
+            shortlist: What `advance` scores; None when it scores the whole vocabulary.
 
         Raises:
             BundleDamaged: A graph cannot be loaded.
         """
         self.ids = ids
+        self._shortlist = shortlist
         self._encode = open_session(encode, device, threads)
         self._advance = open_session(advance, device, threads)
         self.device = device_of([self._encode, self._advance])
@@ -139,18 +156,26 @@ class OnnxModel(HostModel):
             options=options,
             slots=slots,
             start_id=self.start_id,
+            candidates=None
+            if self._shortlist is None
+            else pad_candidates([self._shortlist.candidates(source) for source in sources]),
         )
 
     def advance(self, state: BatchState) -> tuple[BatchState, Chunk]:
         """See `DecoderModel.advance`."""
-        feeds = {name: _field(state, name) for name in self._advance_inputs}
+        over = state.finished[:, np.newaxis]
+        # To the graph, a search that is over is one in which nothing grows.
+        searched = replace(state, ended=state.ended | over)
+        feeds = {name: _field(searched, name) for name in self._advance_inputs}
         results = self._advance.run(self._advance_outputs, feeds)
         values = dict(zip(self._advance_outputs, results, strict=True))
-        after = _named(values, "next.")
-        decoder = {**state.decoder, **_named(after, "state.")}
-        plain = {name: array for name, array in after.items() if not name.startswith("state.")}
+        following = _named(values, "next.")
+        decoder = {**state.decoder, **_named(following, "state.")}
+        plain = {name: each for name, each in following.items() if not name.startswith("state.")}
         chunk = _named(values, "step.")
-        return replace(state, decoder=decoder, **plain), Chunk(
+        after = replace(state, decoder=decoder, **plain)
+        after = replace(after, ended=np.where(over, state.ended, after.ended))
+        return replace(after, finished=search_is_over(after)), Chunk(
             tokens=chunk["tokens"],
             parents=chunk["parents"],
             log_probs=chunk["log_probs"],

@@ -22,7 +22,7 @@ from service.settings import Settings
 from service.text.alignment import AlignedWord, SourceWord
 
 TRANSLATOR = Manifest(
-    schema_version=1,
+    schema_version=2,
     name="shout-en-de",
     version="1.2.0",
     task=Task.TRANSLATION,

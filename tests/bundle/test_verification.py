@@ -59,11 +59,11 @@ def test_verifying_chooses_golden_cases_and_marks_the_bundle(run: Path, bundle: 
     [
         ("embedding.int8", r"encode: memory\.\w+ differs by"),
         (
-            "second.recurrent.int8",
+            "second.new.int8",
             r"advance: source 0, step 0, slot 0: token \d+ with log-probability .*; PyTorch has",
         ),
-        ("output.state.int8", r"advance: source 0, step 0, slot 0: "),
-        ("context.int8", r"advance: source \d+, step 0, slot \d: "),
+        ("output.int8", r"advance: source 0, step 0, slot 0: "),
+        ("second.gates.int8", r"advance: source \d+, step 0, slot \d: "),
     ],
 )
 def test_a_doctored_weight_is_found_and_the_first_difference_named(
@@ -80,7 +80,7 @@ def test_a_doctored_weight_is_found_and_the_first_difference_named(
 
 
 def test_a_single_weight_is_enough(run: Path, bundle: Path) -> None:
-    doctor(bundle, "second.recurrent.int8", slice(5, 6))
+    doctor(bundle, "second.new.int8", slice(5, 6))
     with pytest.raises(VerificationError, match="advance: source"):
         verify_bundle(RECIPE, run, bundle)
 

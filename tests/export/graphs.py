@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import numpy as np
+
 from model_export.bundle import STEPS, write_graphs
 from model_export.config import AttentionKind, EncoderKind
 from model_export.export.advance import AdvanceConfig, advance_graph
@@ -12,11 +14,21 @@ from model_export.export.encode import encode_graph
 from model_export.export.graph import WeightsFile
 from model_export.export.linear import round_weights
 from model_export.export.network import DecoderStep, Embedding
+from model_export.export.output import OutputLayer
 from model_export.model.search import TorchDecoder
 from service.bundle.manifest import Graphs, Precision, Signature
 from service.decoding.runtime import Device, OnnxModel
+from service.decoding.shortlist import NO_CANDIDATE, Shortlist
 from service.domain import SpecialIds
-from tests.networks import END, PAD, START, UNKNOWN, loud_network, tiny_config
+from tests.networks import (
+    END,
+    FIRST_WORD,
+    PAD,
+    START,
+    UNKNOWN,
+    loud_network,
+    tiny_config,
+)
 
 IDS = SpecialIds(pad_id=PAD, unk_id=UNKNOWN, start_id=START, end_id=END)
 
@@ -32,6 +44,7 @@ class Exported:
 
     torch: TorchDecoder
     directory: Path
+    shortlist: Shortlist | None
     graphs: dict[Precision, Graphs]
     signature: dict[str, Signature]
 
@@ -44,27 +57,27 @@ class Exported:
             IDS,
             Device.CPU,
             threads=1,
+            shortlist=None if graphs.shortlist is None else self.shortlist,
         )
 
     def other_advance(self, precision: Precision, *, unrolled: bool) -> OnnxModel:
         """The graphs of a precision with `advance` built in the form asked for."""
         # A directory of its own would need its own weights; these go into the graph's file.
         network = self.torch.network
-        step = DecoderStep(network, Embedding(network), [PAD, UNKNOWN, START])
+        embedding = Embedding(network)
+        step = DecoderStep(network, embedding)
+        output = OutputLayer(network, embedding, IDS)
         weights = WeightsFile()
-        _, bound = encode_graph(network, step, weights, precision)
+        encode_graph(network, step, weights, precision)
         config = AdvanceConfig(
             steps=STEPS,
             unrolled=unrolled,
             precision=precision,
-            memory_bound=bound,
-            pad_id=PAD,
-            end_id=END,
         )
         directory = self.directory / f"{precision}-{unrolled}"
         directory.mkdir(exist_ok=True)
         (directory / "advance.onnx").write_bytes(
-            advance_graph(step, weights, config).SerializeToString()
+            advance_graph(step, output, weights, config).SerializeToString()
         )
         weights.write(directory)
         return self.model(precision, f"{directory.name}/advance.onnx")
@@ -74,11 +87,36 @@ _DIRECTORIES: list[tempfile.TemporaryDirectory[str]] = []
 
 
 @cache
-def exported(encoder: EncoderKind, attention: AttentionKind, size: int = 32) -> Exported:
-    """The graphs of one architecture, made when first asked for."""
-    network = round_weights(loud_network(tiny_config(encoder, attention, size=size), seed=3))
+def exported(
+    encoder: EncoderKind,
+    attention: AttentionKind,
+    size: int = 32,
+    vocabulary_size: int = 40,
+    per_token: int = 0,
+) -> Exported:
+    """The graphs of one architecture, made when first asked for.
+
+    With `per_token`, the int8 graphs score a shortlist of `FREQUENT` tokens and, for each
+    token of the source, so many random ones.
+    """
+    config = tiny_config(encoder, attention, size=size)
+    network = round_weights(loud_network(config, vocabulary_size=vocabulary_size, seed=3))
     _DIRECTORIES.append(tempfile.TemporaryDirectory())
     directory = Path(_DIRECTORIES[-1].name)
-    graphs, signature = write_graphs(network, IDS, directory)
+    shortlist = random_shortlist(vocabulary_size, per_token) if per_token else None
+    graphs, signature = write_graphs(network, IDS, directory, shortlist)
     torch_model = TorchDecoder(network, start_id=START, end_id=END, steps=STEPS)
-    return Exported(torch_model, directory, graphs, signature)
+    return Exported(torch_model, directory, shortlist, graphs, signature)
+
+
+FREQUENT = 64
+
+
+def random_shortlist(vocabulary_size: int, per_token: int) -> Shortlist:
+    """`per_token` random rare tokens for each token, fewer where one is drawn twice."""
+    generator = np.random.default_rng(5)
+    frequent = np.array([END, *range(FIRST_WORD, FIRST_WORD + FREQUENT - 1)])
+    rare = np.arange(frequent[-1] + 1, vocabulary_size)
+    lexical = np.sort(generator.choice(rare, (vocabulary_size, per_token)), axis=1)
+    lexical[:, 1:][lexical[:, 1:] == lexical[:, :-1]] = NO_CANDIDATE
+    return Shortlist(frequent, lexical)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from model_export.config import AttentionKind, EncoderKind
 from model_export.export.graph import Graph, WeightsFile
-from model_export.export.linear import Linear, QuantizedMatrix, round_weights
+from model_export.export.linear import Linear, QuantizedMatrix, operand, round_weights
 from service.bundle.manifest import Precision
 from service.domain import FloatArray
 from tests.networks import loud_network, tiny_config
@@ -25,15 +25,13 @@ def matrix(seed: int = 0, rows: int = INPUTS, columns: int = OUTPUTS) -> FloatAr
     return np.asarray(generator.normal(0, 1, (rows, columns)) * sizes, dtype=np.float32)
 
 
-def applied(
-    linear: Linear, value: FloatArray, precision: Precision, bound: float | None
-) -> FloatArray:
+def applied(linear: Linear, value: FloatArray, precision: Precision) -> FloatArray:
     """What ONNX Runtime makes of a graph of one layer."""
     graph = Graph("one", WeightsFile())
     # Weights small enough to go into the graph itself.
     graph.weights._SMALLEST_BYTES = 1 << 20
     name = graph.input("x", np.float32, ["B", value.shape[1]])
-    output = linear(graph, name, precision, bound)
+    output = linear(graph, operand(graph, name, precision), precision)
     graph.output("y", output, np.float32, ["B", linear.matrix.values.shape[1]])
     model = graph.model()
     onnx.checker.check_model(model)
@@ -44,9 +42,9 @@ def applied(
     return np.asarray(result, dtype=np.float32)
 
 
-def integer_twin(linear: Linear, value: FloatArray, bound: float) -> FloatArray:
+def integer_twin(linear: Linear, value: FloatArray) -> FloatArray:
     """Round to integers, multiply them, scale the sums; nothing else."""
-    step = np.float32(bound / 127)
+    step = np.float32(1 / 127)
     integers = np.clip(np.rint(value / step), -128, 127).astype(np.int64)
     sums = integers @ linear.matrix.values.astype(np.int64)
     result = sums.astype(np.float32) * (step * linear.matrix.scales)
@@ -54,52 +52,43 @@ def integer_twin(linear: Linear, value: FloatArray, bound: float) -> FloatArray:
 
 
 @pytest.mark.parametrize("with_bias", [True, False])
-@pytest.mark.parametrize("bound", [1.0, 0.25])
-def test_the_int8_product_is_the_integer_one(with_bias: bool, bound: float) -> None:
+def test_the_int8_product_is_the_integer_one(with_bias: bool) -> None:
     generator = np.random.default_rng(1)
     bias = generator.normal(0, 1, OUTPUTS).astype(np.float32) if with_bias else None
-    linear = Linear("layer", matrix(), bias)
-    value = generator.uniform(-bound, bound, (33, INPUTS)).astype(np.float32)
-    value[0], value[1] = bound, -bound  # the ends of the range
-    actual = applied(linear, value, Precision.INT8, bound)
-    expected = integer_twin(linear, value, bound)
+    linear = Linear.of("layer", matrix(), bias)
+    value = generator.uniform(-1, 1, (33, INPUTS)).astype(np.float32)
+    value[0], value[1] = 1, -1  # the ends of the range
+    actual = applied(linear, value, Precision.INT8)
+    expected = integer_twin(linear, value)
     assert np.array_equal(actual, expected)
 
 
 def test_the_largest_sums_do_not_saturate() -> None:
     """All ones times all ones: what 16-bit sums of pairs cannot hold."""
-    linear = Linear("layer", np.ones((INPUTS, OUTPUTS), np.float32), None)
+    linear = Linear.of("layer", np.ones((INPUTS, OUTPUTS), np.float32), None)
     value = np.ones((3, INPUTS), np.float32)
     value[1] = -1
-    actual = applied(linear, value, Precision.INT8, 1.0)
+    actual = applied(linear, value, Precision.INT8)
     np.testing.assert_allclose(actual[0], INPUTS, rtol=1e-6)
     np.testing.assert_allclose(actual[1], -INPUTS, rtol=1e-6)
 
 
 def test_a_row_is_the_same_bits_in_any_batch() -> None:
-    linear = Linear("layer", matrix(), None)
+    linear = Linear.of("layer", matrix(), None)
     value = np.random.default_rng(2).uniform(-1, 1, (20, INPUTS)).astype(np.float32)
-    together = applied(linear, value, Precision.INT8, 1.0)
+    together = applied(linear, value, Precision.INT8)
     for row in range(20):
-        alone = applied(linear, value[row : row + 1], Precision.INT8, 1.0)
+        alone = applied(linear, value[row : row + 1], Precision.INT8)
         assert np.array_equal(alone[0], together[row])
 
 
 def test_the_float_product_uses_the_same_weights() -> None:
     bias = np.linspace(-1, 1, OUTPUTS, dtype=np.float32)
-    linear = Linear("layer", matrix(), bias)
+    linear = Linear.of("layer", matrix(), bias)
     value = np.random.default_rng(3).uniform(-1, 1, (5, INPUTS)).astype(np.float32)
     expected = value @ linear.matrix.floats + bias
-    for bound in (1.0, None):
-        actual = applied(linear, value, Precision.FLOAT, bound)
-        np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-5)
-
-
-def test_without_a_bound_int8_graphs_multiply_floats() -> None:
-    linear = Linear("layer", matrix(), None)
-    value = np.full((2, INPUTS), 1e6, np.float32)
-    actual = applied(linear, value, Precision.INT8, None)
-    np.testing.assert_allclose(actual, value @ linear.matrix.floats, rtol=1e-5)
+    actual = applied(linear, value, Precision.FLOAT)
+    np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-5)
 
 
 @given(seed=st.integers(0, 1000))

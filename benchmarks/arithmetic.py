@@ -42,7 +42,7 @@ def main() -> int:
     parser.add_argument("bundle", type=Path, nargs="?", default=Path("models/tatoeba-en-de"))
     bundle = parser.parse_args().bundle
     manifest = Manifest.read(bundle)
-    listed = scored_rows(bundle)
+    listed = scored_rows(bundle, TASKS[0].source_tokens)
     models: dict[str, Callable[[Task], Work]] = {manifest.name: partial(typical_work, bundle)}
     for shape in (BASE, TINY):
         for rows in dict.fromkeys((PUBLISHED_VOCABULARY, manifest.vocabulary_size, listed)):
@@ -51,7 +51,7 @@ def main() -> int:
     report = Report(
         "arithmetic",
         "What the arithmetic allows",
-        {f"{name}, GMAC/s": rate / 1e9 for name, rate in asdict(rates).items()},
+        {f"{name} GMAC/s": rate / 1e9 for name, rate in asdict(rates).items()},
     )
     for task in TASKS:
         for name, count in models.items():

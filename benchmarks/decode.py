@@ -85,7 +85,7 @@ def main() -> int:
     )
     arguments = parser.parse_args()
     manifest = Manifest.read(arguments.bundle)
-    shortlist = arguments.shortlist or scored_rows(arguments.bundle)
+    shortlist = arguments.shortlist or scored_rows(arguments.bundle, SHORT.source_tokens)
     wanted = [
         entrant
         for entrant in entrants(arguments.bundle, shortlist)

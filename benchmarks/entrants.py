@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from functools import cache, partial
 from pathlib import Path
 from random import Random
+from statistics import mean
 from typing import Any
 
 from benchmarks.peers.protocol import Setting, python_module, this_python
@@ -19,6 +20,7 @@ from benchmarks.peers.shapes import (
 from benchmarks.report import REPOSITORY
 from benchmarks.work import Task, Work, bundle_work, transformer_work
 from service.bundle import Manifest, Precision
+from service.decoding.shortlist import Shortlist
 
 CACHE = REPOSITORY / "benchmarks" / ".cache"
 OURS = "seq2serve"
@@ -86,9 +88,17 @@ def words_of(manifest: Manifest) -> Words:
     return Words(range(first, manifest.vocabulary_size), manifest.special_ids.end_id)
 
 
-def scored_rows(bundle: Path) -> int:
-    """Rows of the bundle's output layer that a source needs."""
-    return Manifest.read(bundle).vocabulary_size
+def scored_rows(bundle: Path, tokens: int) -> int:
+    """Rows of the bundle's output layer that a source of so many tokens needs, in the mean."""
+    manifest = Manifest.read(bundle)
+    file = manifest.graphs[_best_precision(manifest)].shortlist
+    if file is None:
+        return manifest.vocabulary_size
+    shortlist = Shortlist.load(bundle / file)
+    sources = _typical_sources(manifest, tokens)
+    return len(shortlist.frequent) + round(
+        mean(len(shortlist.candidates(source)) for source in sources)
+    )
 
 
 @cache

@@ -129,8 +129,8 @@ class _Sender:
         self._idle: list[_Connection] = []
         self._opening: set[asyncio.Task[None]] = set()
         self._connections = 0
-        self._open_requests = 0
-        self._all_answered = asyncio.Event()
+        self._open = 0  # what has begun and not ended
+        self._all_ended = asyncio.Event()
 
     async def send(self, streams: Sequence[Stream]) -> Traffic:
         self._begin_s = time.perf_counter()
@@ -142,9 +142,9 @@ class _Sender:
             self._start(stream, outcome)
         await asyncio.sleep(self._until_s - time.perf_counter())
         async with asyncio.timeout(_GIVE_UP_S):
-            while self._open_requests:
-                self._all_answered.clear()
-                await self._all_answered.wait()
+            while self._open:
+                self._all_ended.clear()
+                await self._all_ended.wait()
         wall_s = time.perf_counter() - self._begin_s
         cpu_s = time.process_time() - began_cpu_s
         for connection in self._idle:
@@ -173,6 +173,7 @@ class _Sender:
     ) -> None:
         """Send what is due, then sleep until something is: one turn of the loop for all."""
         loop = asyncio.get_running_loop()
+        self._begin()  # the stream itself, until all is sent
 
         def turn(due_s: float | None) -> None:
             now_s = time.perf_counter()
@@ -181,16 +182,20 @@ class _Sender:
                     outcome.late_s.append(now_s - due_s)
                 self._ask(_Request(stream, next(requests), outcome, due_s, None))
                 due_s = next(arrivals, None)
-            if due_s is not None:
+            if due_s is None:
+                self._end()
+            else:
                 loop.call_later(due_s - now_s, turn, due_s)
 
         turn(next(arrivals, None))
 
     def _ask(self, request: _Request) -> None:
-        self._open_requests += 1
-        if self._idle:
-            self._ask_on(self._idle.pop(), request)
-            return
+        self._begin()
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.is_open:
+                self._ask_on(connection, request)
+                return
 
         async def connect() -> None:
             loop = asyncio.get_running_loop()
@@ -211,16 +216,22 @@ class _Sender:
                 leaving.cancel()
             if connection.is_open:
                 self._idle.append(connection)
-            self._open_requests -= 1
             if request.then is not None:
                 request.then()
-            if not self._open_requests:
-                self._all_answered.set()
+            self._end()
 
         connection.ask(request.sent, ended)
         if request.stream.leave_after_s is not None:
             loop = asyncio.get_running_loop()
             leaving = loop.call_later(request.stream.leave_after_s, connection.leave)
+
+    def _begin(self) -> None:
+        self._open += 1
+
+    def _end(self) -> None:
+        self._open -= 1
+        if not self._open:
+            self._all_ended.set()
 
     def _count(self, request: _Request, reply: Reply | None) -> None:
         outcome, now_s = request.outcome, time.perf_counter()

@@ -38,6 +38,7 @@ class WhileWanted:
         self._lifecycle = lifecycle
         self._timeout_s = timeout_s
         self._reason: ServiceError | None = None
+        self._is_over = False
 
     def __enter__(self) -> None:
         task = asyncio.current_task()
@@ -58,10 +59,12 @@ class WhileWanted:
         trace: TracebackType | None,
     ) -> None:
         self._timer.cancel()
-        if self._watch is not None:
-            self._watch.cancel()
         self._lifecycle.off_cut_off(self._cut_off)
+        # The watch ends by itself, with the answer. To cancel it makes a circle of objects for
+        # each request, which garbage collection has to find.
+        self._watch = None
         if self._reason is None:
+            self._is_over = True
             return
         # Somebody else may have cancelled the task as well: that goes on.
         if self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
@@ -75,7 +78,8 @@ class WhileWanted:
             self._give_up(DeadlineExceeded(error))
             return
         self._timer = loop.call_later(left_s, self._still_wanted, loop)
-        self._watch = loop.create_task(self._until_client_leaves())
+        if self._watch is None:
+            self._watch = loop.create_task(self._until_client_leaves())
 
     def _cut_off(self) -> None:
         self._give_up(Draining("the service stopped before the answer was there"))
@@ -86,6 +90,6 @@ class WhileWanted:
         self._give_up(Cancelled("the client closed the connection"))
 
     def _give_up(self, reason: ServiceError) -> None:
-        if self._reason is None:
+        if self._reason is None and not self._is_over:
             self._reason = reason
             self._task.cancel()

@@ -21,32 +21,45 @@ async def until_settled(groups: Sequence[Futures]) -> None:
     Args:
         groups: Futures that are wanted together or not at all: the sentences of a text.
     """
-    left = sum(map(len, groups))
-    if left == 0:
-        return
-    loop = asyncio.get_running_loop()
-    settled = loop.create_future()
-    lock = threading.Lock()
+    if any(groups):
+        await _Settling(groups).until_over()
 
-    def settle() -> None:
-        if not settled.done():
-            settled.set_result(None)
 
-    def done(group: Futures, future: Future[DecodedSource]) -> None:
+class _Settling:
+    """What the futures' callbacks share."""
+
+    def __init__(self, groups: Sequence[Futures]) -> None:
+        self._groups = groups
+        self._left = sum(map(len, groups))
+        self._lock = threading.Lock()
+        self._loop = asyncio.get_running_loop()
+        self._over = self._loop.create_future()
+
+    async def until_over(self) -> None:
+        for number, group in enumerate(self._groups):
+            for future in group:
+                future.add_done_callback(partial(self._done, number))
+        try:
+            await self._over
+        finally:
+            # Futures keep their callbacks: they and their groups would wait for the garbage
+            # collector, with all they hold.
+            self._groups = ()
+
+    def _done(self, number: int, future: Future[DecodedSource]) -> None:
         """Runs in the thread that answered or cancelled."""
-        nonlocal left
-        if not future.cancelled() and future.exception() is not None:
-            cancel(group)
-        with lock:
-            left -= 1
-            is_last = left == 0
-        if is_last and not loop.is_closed():
-            loop.call_soon_threadsafe(settle)
+        groups = self._groups
+        if groups and not future.cancelled() and future.exception() is not None:
+            cancel(groups[number])
+        with self._lock:
+            self._left -= 1
+            is_last = self._left == 0
+        if is_last and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._settle)
 
-    for group in groups:
-        for future in group:
-            future.add_done_callback(partial(done, group))
-    await settled
+    def _settle(self) -> None:
+        if not self._over.done():
+            self._over.set_result(None)
 
 
 def cancel(futures: Iterable[Future[DecodedSource]]) -> None:

@@ -19,6 +19,7 @@ from statistics import median
 
 from benchmarks.interleave import Contestant, Spread, interleave
 from benchmarks.report import RESULTS, Report, Row
+from service.app import engine_limits
 from service.bundle import Bundle, Provider, load_bundle
 from service.bundle.golden import read_golden
 from service.cores import usable_cores
@@ -52,7 +53,8 @@ class Trial:
         layout: Of workers and threads.
         max_batch_sources: What a worker decodes at the same time.
         sentences_per_second: With more work than fits, in each round.
-        lone_ms: Median time of a request on an idle engine, in the best of the rounds.
+        lone_ms: Median time of a request on an idle engine, in the best of all runs of the
+            layout: there is no batch to be large or small.
     """
 
     layout: Layout
@@ -93,14 +95,13 @@ def layouts(cores: int) -> list[Layout]:
     return [Layout(cores // each, each) for each in threads]
 
 
-def default_of(trials: Sequence[Trial], cores: int) -> Trial:
+def default_of(trials: Sequence[Trial], limits: EngineLimits) -> Trial:
     """The trial of what the service does when nothing is set."""
-    settings = Settings.model_fields
-    threads = settings["threads"].default
-    layout = Layout(max(1, cores // threads), threads)
-    batch = settings["max_batch_sources"].default
     return next(
-        trial for trial in trials if (trial.layout, trial.max_batch_sources) == (layout, batch)
+        trial
+        for trial in trials
+        if trial.layout.workers == limits.workers
+        and trial.max_batch_sources == limits.max_batch_sources
     )
 
 
@@ -118,8 +119,15 @@ def promptest(trials: Sequence[Trial], default: Trial) -> Trial:
     return default if default in prompt else fastest(prompt, prompt[0])
 
 
-def tune(directory: Path, cores: int, seconds: float) -> list[Trial]:
-    """Try every setting with one bundle, within about `seconds`."""
+def tune(directory: Path, cores: int, limits: EngineLimits, seconds: float) -> list[Trial]:
+    """Try every setting with one bundle, within about `seconds`.
+
+    Args:
+        directory: The bundle.
+        cores: To lay workers out on.
+        limits: What the service does when nothing is set.
+        seconds: For all the measurements.
+    """
     places = layouts(cores)
     bundles = {
         layout.threads: load_bundle(directory, Provider.CPU, layout.threads) for layout in places
@@ -130,38 +138,31 @@ def tune(directory: Path, cores: int, seconds: float) -> list[Trial]:
         for layout in places
         for batch in _BATCHES
     }
-    lone_ms: dict[str, list[float]] = {name: [] for name in settings}
+    lone_ms: dict[Layout, list[float]] = {layout: [] for layout in places}
 
     def contestant(name: str) -> Contestant:
         layout, batch = settings[name]
 
         def run() -> float:
             bundle = bundles[layout.threads]
-            with started(bundle, layout, batch) as engine:
-                lone_ms[name].append(lone_milliseconds(engine, bundle))
+            tried = replace(limits, workers=layout.workers, max_batch_sources=batch)
+            with started(bundle, tried) as engine:
+                lone_ms[layout].append(lone_milliseconds(engine, bundle))
                 return sentences_per_second(engine, bundle, layout.workers * batch, share_s)
 
         return Contestant(name, run)
 
     spreads = interleave([contestant(name) for name in settings], _ROUNDS)
     return [
-        Trial(layout, batch, spreads[name], min(lone_ms[name]))
+        Trial(layout, batch, spreads[name], min(lone_ms[layout]))
         for name, (layout, batch) in settings.items()
     ]
 
 
 @contextmanager
-def started(bundle: Bundle, layout: Layout, max_batch_sources: int) -> Iterator[Engine]:
-    """An engine with everything else as the service has it."""
-    settings = Settings.model_fields
-    limits = EngineLimits(
-        max_queue_items=_PLENTY,
-        max_queue_tokens=_PLENTY,
-        max_batch_sources=max_batch_sources,
-        max_batch_tokens=settings["max_batch_tokens"].default,
-        workers=layout.workers,
-        max_encode_tokens=settings["max_encode_tokens"].default,
-    )
+def started(bundle: Bundle, limits: EngineLimits) -> Iterator[Engine]:
+    """An engine with a queue that is never full."""
+    limits = replace(limits, max_queue_items=_PLENTY, max_queue_tokens=_PLENTY)
     engine = Engine(bundle.model, limits)
     engine.start()
     try:
@@ -207,13 +208,12 @@ def sentences_per_second(engine: Engine, bundle: Bundle, at_once: int, seconds: 
     return rate
 
 
-def report_of(bundle: str, trials: Sequence[Trial], cores: int) -> Report:
+def report_of(bundle: str, trials: Sequence[Trial], default: Trial) -> Report:
     """The table, and what to set."""
-    default = default_of(trials, cores)
     report = Report(
         name=f"tune-{bundle}",
         title=f"Workers, threads and batches for {bundle}",
-        settings={"cores": cores, "rounds": _ROUNDS},
+        settings={"cores": usable_cores(), "rounds": _ROUNDS},
         rows=[trial.row for trial in trials],
     )
     for regime, chosen in (
@@ -233,10 +233,12 @@ def main() -> int:
     parser.add_argument("--results", type=Path, default=RESULTS, help="directory of JSON files")
     arguments = parser.parse_args()
     bundles = arguments.bundle or sorted(path.parent for path in Path("models").glob("*/*.json"))
-    cores = usable_cores()
+    # Not what is in the environment: what is printed is to be set there.
+    limits = engine_limits(Settings.model_construct())
     for directory in bundles:
-        trials = tune(directory, cores, arguments.seconds / len(bundles))
-        report_of(directory.name, trials, cores).publish(arguments.results)
+        trials = tune(directory, usable_cores(), limits, arguments.seconds / len(bundles))
+        default = default_of(trials, limits)
+        report_of(directory.name, trials, default).publish(arguments.results)
     return 0
 
 

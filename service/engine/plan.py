@@ -127,6 +127,9 @@ class Costs:
 # 0.75 ms a call, 0.09 ms a row, 2.6 to 5.7 us a token; 16 x 256 tokens 27 ms, twice 8 x 256 19 ms.
 CPU_COSTS = Costs(call=8, token=1 / 24, most_tokens=2048)
 
+# What a call takes on a GPU depends little on its rows: everybody goes together.
+GPU_COSTS = Costs(call=1e9, token=0, most_tokens=1e9)
+
 
 def turns(lengths: Sequence[int], priorities: Sequence[int], arrived_s: float) -> list[float]:
     """When the sources of one request are to be served, if it cannot be at once.

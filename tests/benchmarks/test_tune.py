@@ -1,7 +1,9 @@
 """What the tuner tries and what it concludes; speeds are made up."""
 
 from benchmarks.interleave import Spread
-from benchmarks.tune import Layout, Trial, fastest, layouts, promptest, report_of
+from benchmarks.tune import Layout, Trial, default_of, fastest, layouts, promptest, report_of
+from service.app import engine_limits
+from service.settings import Settings
 
 
 def trial(workers: int, threads: int, batch: int, speed: float, lone_ms: float) -> Trial:
@@ -30,9 +32,15 @@ def test_lone_requests_want_the_soonest_answer_and_then_the_highest_throughput()
     assert promptest([default, trial(1, 2, 8, 800, 9.9)], default) is default
 
 
+def test_what_the_service_does_by_itself_is_among_what_is_tried() -> None:
+    limits = engine_limits(Settings.model_construct(workers=2))
+    trials = [trial(2, 1, batch, 1000, 10.0) for batch in (8, 16, 32)]
+    assert default_of(trials, limits) is trials[1]
+
+
 def test_the_report_says_what_to_set() -> None:
     default = trial(2, 1, 16, 1000, 10.0)
-    report = report_of("toy", [default, trial(1, 2, 16, 700, 7.0)], cores=2)
+    report = report_of("toy", [default, trial(1, 2, 16, 700, 7.0)], default)
     usual = "SEQ2SERVE_WORKERS=2 SEQ2SERVE_THREADS=1 SEQ2SERVE_MAX_BATCH_SOURCES=16"
     other = "SEQ2SERVE_WORKERS=1 SEQ2SERVE_THREADS=2 SEQ2SERVE_MAX_BATCH_SOURCES=16"
     assert report.notes == [

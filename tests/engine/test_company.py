@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from service.domain import DecodedSource, DecodeRequest, FinishReason, SearchOptions
 from service.engine import Engine, EngineLimits
-from service.engine.plan import CPU_COSTS, Costs
+from service.engine.plan import CPU_COSTS, GPU_COSTS, Costs
 from tests import reference_search as slow
 from tests.engine.scenes import WIDE, WatchedModel, options, request, requests, run, same, searches
 from tests.fakes import END, TableModel, attention, random_table
@@ -36,7 +36,7 @@ def answer_alone(model: TableModel, asked: DecodeRequest) -> DecodedSource:
         max_batch_tokens=st.integers(48 * 5, 2000),
         workers=st.integers(1, 3),
         max_encode_tokens=st.integers(1, 200),
-        costs=st.sampled_from([CPU_COSTS, Costs(1e6, 0, 1e9), Costs(0, 1, 64)]),
+        costs=st.sampled_from([CPU_COSTS, GPU_COSTS, Costs(0, 1, 64)]),
     ),
     steps=st.integers(1, 5),
 )

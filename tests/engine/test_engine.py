@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from service.domain import FinishReason
 from service.engine import Engine, EngineLimits
-from service.engine.plan import Costs
+from service.engine.plan import GPU_COSTS
 from service.engine.throughput import Throughput, retry_after_s
 from service.errors import (
     DeadlineExceeded,
@@ -76,9 +76,9 @@ def test_like_sources_share_a_lane_and_others_do_not_pay_for_them() -> None:
     assert sorted(model.advanced[3:]) == [(1, 16, 16), (1, 64, 1), (11, 16, 1)]
 
 
-def test_a_device_for_which_a_call_is_dear_advances_all_together() -> None:
+def test_a_gpu_advances_all_together() -> None:
     model = WatchedModel(echo_table())
-    engine = Engine(model, replace(WIDE, costs=Costs(call=1e6, token=0, most_tokens=1e9)))
+    engine = Engine(model, replace(WIDE, costs=GPU_COSTS))
     for words, beam_size in [(9, 1)] * 8 + [(59, 1)] + [(9, 16)]:
         engine.submit(request(words, options(beam_size)))
     engine.workers[0].step()

@@ -13,12 +13,10 @@ from hypothesis import strategies as st
 from service.decoding.contract import BatchState, Chunk, padded_width
 from service.domain import DecodedSource, DecodeRequest, SearchOptions
 from service.engine import Engine, EngineLimits
-from service.engine.plan import CPU_COSTS, TOKEN_S, Candidate, Costs
+from service.engine.plan import CPU_COSTS, GPU_COSTS, TOKEN_S, Candidate, Costs
 from service.engine.waiting import MAX_PASSES
 from tests.engine.scenes import WatchedModel, options, request
 from tests.fakes import HandClock, echo_table
-
-TOGETHER = Costs(call=1e6, token=0, most_tokens=1e9)
 
 
 class CountingModel(WatchedModel):
@@ -67,7 +65,7 @@ bounds = st.builds(
     max_batch_tokens=st.integers(112 * 16, 4000),
     workers=st.integers(1, 2),
     max_encode_tokens=st.integers(1, 300),
-    costs=st.sampled_from([CPU_COSTS, TOGETHER, Costs(0, 1, 64)]),
+    costs=st.sampled_from([CPU_COSTS, GPU_COSTS, Costs(0, 1, 64)]),
 )
 
 
@@ -112,7 +110,7 @@ def test_a_turn_encodes_little_advances_everybody_and_serves_everybody(
     [request(100, options(4)), request(3, options(16)), request(3, options(4), priority=1)],
     ids=["long", "wide beam", "patient"],
 )
-@pytest.mark.parametrize("costs", [CPU_COSTS, TOGETHER], ids=["lanes", "one batch"])
+@pytest.mark.parametrize("costs", [CPU_COSTS, GPU_COSTS], ids=["lanes", "one batch"])
 def test_nobody_is_starved_by_a_stream_that_is_always_preferred(
     disadvantaged: DecodeRequest, costs: Costs
 ) -> None:

@@ -14,9 +14,11 @@ from model_export.errors import CheckpointError
 from model_export.export.advance import AdvanceConfig, advance_graph
 from model_export.export.encode import encode_graph
 from model_export.export.graph import WEIGHTS_NAME, WeightsFile
+from model_export.export.half import halved
 from model_export.export.linear import round_weights
 from model_export.export.network import DecoderStep, Embedding
 from model_export.export.output import OutputLayer
+from model_export.export.rearrange import rearrange_graph
 from model_export.model.seq2seq import Seq2Seq
 from model_export.shortlist import build_shortlist
 from model_export.training import MODEL_NAME as CHECKPOINT_NAME
@@ -45,6 +47,7 @@ from service.text.tokenizer import Tokenizer
 STEPS = 8
 
 _GOLDEN_NAME = "golden.jsonl"
+_REARRANGE_NAME = "rearrange.onnx"
 _SHORTLIST_NAME = "shortlist.npz"
 
 
@@ -146,29 +149,56 @@ def write_graphs(
         shortlist.save(directory / _SHORTLIST_NAME)
     graphs: dict[Precision, Graphs] = {}
     signature: dict[str, Signature] = {}
-    for precision in Precision:
-        encode = encode_graph(network, step, weights, precision)
-        config = AdvanceConfig(
-            steps=STEPS,
-            # Integers are for the CPU, where a Loop can stop early; floats are for the GPU,
-            # where control flow costs a wait for the host at every step.
-            unrolled=precision is Precision.FLOAT,
-            precision=precision,
-        )
-        advance = advance_graph(step, output, weights, config)
+    models = {
+        precision: _graphs(network, step, output, weights, precision)
+        for precision in (Precision.INT8, Precision.FLOAT)
+    }
+    floats = models[Precision.FLOAT]
+    models[Precision.HALF] = (halved(floats[0]), halved(floats[1]))
+    for precision, (encode, advance) in models.items():
         names = {}
         for graph, model in (("encode", encode), ("advance", advance)):
-            model.producer_version = __version__
             names[graph] = f"{graph}.{precision}.onnx"
-            (directory / names[graph]).write_bytes(model.SerializeToString(deterministic=True))
+            _write_graph(model, directory / names[graph])
             signature[names[graph]] = _signature(model)
-        uses_shortlist = shortlist is not None and precision is Precision.INT8
-        graphs[precision] = Graphs(**names, shortlist=_SHORTLIST_NAME if uses_shortlist else None)
+        integers = precision is Precision.INT8
+        graphs[precision] = Graphs(
+            **names,
+            shortlist=_SHORTLIST_NAME if integers and shortlist is not None else None,
+            rearrange=None if integers else _REARRANGE_NAME,
+        )
+    _write_graph(rearrange_graph(floats[0], network.config.size), directory / _REARRANGE_NAME)
     weights.write(directory)
     for files in graphs.values():
         for name in (files.encode, files.advance):
             onnx.checker.check_model(str(directory / name))
     return graphs, signature
+
+
+def _graphs(
+    network: Seq2Seq,
+    step: DecoderStep,
+    output: OutputLayer,
+    weights: WeightsFile,
+    precision: Precision,
+) -> tuple[onnx.ModelProto, onnx.ModelProto]:
+    """`encode` and `advance`."""
+    config = AdvanceConfig(
+        steps=STEPS,
+        # Integers are for the CPU, where a Loop can stop early; floats are for the GPU, where
+        # control flow costs a wait for the host at every step.
+        unrolled=precision is Precision.FLOAT,
+        precision=precision,
+    )
+    return (
+        encode_graph(network, step, weights, precision),
+        advance_graph(step, output, weights, config),
+    )
+
+
+def _write_graph(model: onnx.ModelProto, path: Path) -> None:
+    model.producer_version = __version__
+    path.write_bytes(model.SerializeToString(deterministic=True))
 
 
 def digests(bundle: Path) -> dict[str, str]:

@@ -28,14 +28,17 @@ from service.api.translate import translate_routes
 from service.api.work_routes import WorkRoutes
 from service.bundle.loader import Bundle, Provider, find_bundles, load_bundle
 from service.cores import usable_cores
+from service.decoding.buckets import read_buckets
+from service.decoding.runtime import Device
 from service.domain import Task
 from service.engine import Engine
 from service.engine.limits import EngineLimits
+from service.engine.plan import CPU_COSTS, GPU_COSTS
 from service.errors import BundleError, ServiceError, SettingsError
 from service.logs import log_event
 from service.metrics import Metrics, ModelInfo
 from service.pipeline import Pipeline, TextLimits
-from service.settings import Settings
+from service.settings import BATCH_SOURCES, Settings
 from service.text.detect import LanguageDetector
 
 logger = logging.getLogger(__name__)
@@ -192,15 +195,17 @@ async def _lifespan(context: ApiContext) -> AsyncIterator[None]:
             await asyncio.to_thread(engine.close)  # joins its workers
 
 
-def engine_limits(settings: Settings) -> EngineLimits:
-    """What each model's engine may hold at once."""
+def engine_limits(settings: Settings, device: Device = Device.CPU) -> EngineLimits:
+    """What the engine of a model on `device` may hold at once."""
+    cores = 1 if device is Device.CUDA else usable_cores()
     return EngineLimits(
         max_queue_items=settings.max_queue_sources,
         max_queue_tokens=settings.max_queue_tokens,
-        max_batch_sources=settings.max_batch_sources,
+        max_batch_sources=settings.max_batch_sources or BATCH_SOURCES[device],
         max_batch_tokens=settings.max_batch_tokens,
-        workers=settings.workers or max(1, usable_cores() // settings.threads),
+        workers=settings.workers or max(1, cores // settings.threads),
         max_encode_tokens=settings.max_encode_tokens,
+        costs=GPU_COSTS if device is Device.CUDA else CPU_COSTS,
     )
 
 
@@ -208,11 +213,13 @@ def _load_model(
     path: Path, settings: Settings, metrics: Metrics, taken: Sequence[str]
 ) -> ServedModel:
     log_event(logger, logging.INFO, "bundle loading", bundle=path.name)
-    bundle = load_bundle(path, Provider(settings.provider), settings.threads)
+    bundle = load_bundle(
+        path, Provider(settings.provider), settings.threads, read_buckets(settings.cuda_graphs)
+    )
     manifest = bundle.manifest
     if manifest.name in taken:
         raise BundleError(f"another bundle is called {manifest.name} too; names have to differ")
-    limits = engine_limits(settings)
+    limits = engine_limits(settings, bundle.device)
     observer = metrics.add_model(
         ModelInfo(
             name=manifest.name,

@@ -11,12 +11,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from service.decoding.buckets import read_buckets
 from service.errors import SettingsError
 
 PREFIX = "SEQ2SERVE_"
+
+# What `max_batch_sources` is when it is not set, by what runs the model.
+BATCH_SOURCES = {"cpu": 16, "cuda": 64}
 
 # Kubernetes puts SEQ2SERVE_PORT=tcp://10.0.0.7:8000 and friends into every container beside a
 # Service that is called seq2serve.
@@ -64,7 +68,7 @@ class Settings(BaseSettings):
         description=(
             "Threads that decode, per model, each with batches of its own. Two with one ONNX "
             "Runtime thread each beat one with two. Unset: the CPU cores that the process may use "
-            "(affinity and control group quota) divided by `threads`."
+            "(affinity and control group quota) divided by `threads`, and 1 on a GPU."
         ),
     )
     threads: int = Field(
@@ -81,8 +85,13 @@ class Settings(BaseSettings):
         ge=1,
         description="Source tokens that may wait, per model; beyond it requests get 429.",
     )
-    max_batch_sources: int = Field(
-        default=16, ge=1, description="Sentences that one worker decodes at the same time."
+    max_batch_sources: int | None = Field(
+        default=None,
+        ge=1,
+        description=(
+            f"Sentences that one worker decodes at the same time. Unset: {BATCH_SOURCES['cpu']}, "
+            f"and {BATCH_SOURCES['cuda']} on a GPU."
+        ),
     )
     max_batch_tokens: int = Field(
         default=16_384,
@@ -99,6 +108,14 @@ class Settings(BaseSettings):
             "Source tokens (padding included) that a worker reads between two chunks of decoding. "
             "Small: new texts delay those that are being answered less. Large: long texts alone "
             "are answered at a higher rate. A longer sentence is read alone."
+        ),
+    )
+    cuda_graphs: str = Field(
+        default="16x64x4,64x64x4,64x256x4",
+        description=(
+            "Shapes, sentences x source tokens x beam, that each worker on a GPU captures CUDA "
+            "graphs for at start; or `none`. A batch runs in the smallest that holds it, and "
+            "slower when none does."
         ),
     )
 
@@ -138,6 +155,12 @@ class Settings(BaseSettings):
             "the orchestrator's grace period."
         ),
     )
+
+    @field_validator("cuda_graphs")
+    @classmethod
+    def _shapes_can_be_read(cls, text: str) -> str:
+        read_buckets(text)
+        return text
 
     @model_validator(mode="after")
     def _timeouts_agree(self) -> Self:

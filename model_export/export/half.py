@@ -34,7 +34,7 @@ class _Network:
     def __init__(self, graph: onnx.GraphProto) -> None:
         self.nodes = list(graph.node)
         self.outputs = [value.name for value in graph.output]
-        self.types = _element_types(graph)
+        self.types = element_types(graph)
         self.makers = {name: node for node in self.nodes for name in node.output}
         self.constants = {each.name for each in graph.initializer}
         for node in self.nodes:
@@ -99,7 +99,7 @@ class _Network:
         return nodes
 
 
-def _element_types(graph: onnx.GraphProto) -> dict[str, int]:
+def element_types(graph: onnx.GraphProto) -> dict[str, int]:
     """Types of all values, by what the operators say of their outputs."""
     types = {value.name: value.type.tensor_type.elem_type for value in graph.input}
     types |= {each.name: each.data_type for each in graph.initializer}

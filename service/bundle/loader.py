@@ -6,12 +6,15 @@ computes differently gives way to the same model in float; anything else is refu
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from service.bundle.golden import GoldenCase, check_golden, read_golden
 from service.bundle.manifest import MANIFEST_NAME, Manifest, Precision, sha256
+from service.decoding.buckets import Bucket
+from service.decoding.device import DeviceGraphs, DeviceModel, Files
 from service.decoding.runtime import Device, OnnxModel, cuda_is_available
 from service.decoding.shortlist import Shortlist
 from service.errors import BundleDamaged, BundleUnverified, GoldenMismatch, SettingsError
@@ -44,7 +47,7 @@ class Bundle:
     directory: Path
     manifest: Manifest
     tokenizer: Tokenizer
-    model: OnnxModel
+    model: OnnxModel | DeviceModel
     precision: Precision
 
     @property
@@ -64,7 +67,9 @@ def find_bundles(models_dir: Path) -> list[Path]:
     return sorted(path.parent for path in models_dir.glob(f"*/{MANIFEST_NAME}"))
 
 
-def load_bundle(directory: Path, provider: Provider, threads: int) -> Bundle:
+def load_bundle(
+    directory: Path, provider: Provider, threads: int, buckets: Sequence[Bucket] = ()
+) -> Bundle:
     """Load and check one bundle.
 
     Args:
@@ -72,6 +77,7 @@ def load_bundle(directory: Path, provider: Provider, threads: int) -> Bundle:
         provider: `cuda` falls back to the CPU with a warning, `auto` likewise, `require-cuda`
             refuses to.
         threads: CPU threads of one call; see `OnnxModel`.
+        buckets: Shapes that workers capture CUDA graphs for.
 
     Raises:
         BundleDamaged: A file is missing, changed or unreadable.
@@ -81,7 +87,13 @@ def load_bundle(directory: Path, provider: Provider, threads: int) -> Bundle:
     """
     manifest, tokenizer, cases = _checked(directory)
     for device, precision in _attempts(manifest, provider):
-        model = load_model(directory, manifest, precision, device, threads)
+        model: OnnxModel | DeviceModel
+        if device is Device.CUDA:
+            model = load_device_model(
+                directory, manifest, precision, device, threads=threads, buckets=buckets
+            )
+        else:
+            model = load_model(directory, manifest, precision, device, threads)
         if model.device is not device:
             logger.error("%s was given %s and runs on %s", manifest.name, device, model.device)
             continue
@@ -130,6 +142,25 @@ def load_model(
     )
 
 
+def load_device_model(
+    directory: Path,
+    manifest: Manifest,
+    precision: Precision,
+    device: Device,
+    *,
+    threads: int,
+    buckets: Sequence[Bucket],
+) -> DeviceModel:
+    """The graphs of one precision, unchecked, with states that stay on the device."""
+    graphs = manifest.graphs[precision]
+    assert graphs.rearrange is not None, f"{precision} graphs are not for a device"
+    files = Files(
+        directory / graphs.encode, directory / graphs.advance, directory / graphs.rearrange
+    )
+    sessions = DeviceGraphs(files, device, steps=manifest.steps, threads=threads)
+    return DeviceModel(sessions, manifest.special_ids, buckets)
+
+
 def _device(provider: Provider) -> Device:
     if provider is Provider.CPU:
         return Device.CPU
@@ -146,10 +177,16 @@ def _device(provider: Provider) -> Device:
 
 
 def _attempts(manifest: Manifest, provider: Provider) -> list[tuple[Device, Precision]]:
-    """What to try, best first. Integers are for the CPU: CUDA multiplies floats faster."""
-    attempts = []
+    """What to try, best first. Integers are for the CPU: CUDA multiplies halves faster."""
+    attempts: list[tuple[Device, Precision]] = []
     if _device(provider) is Device.CUDA:
-        attempts.append((Device.CUDA, Precision.FLOAT))
+        attempts += [
+            (Device.CUDA, how)
+            for how in (Precision.HALF, Precision.FLOAT)
+            if how in manifest.graphs and manifest.graphs[how].rearrange is not None
+        ]
+        if not attempts:
+            logger.error("%s has no graphs for a GPU; export it again", manifest.name)
     if provider is not Provider.REQUIRE_CUDA:
         attempts += [(Device.CPU, Precision.INT8), (Device.CPU, Precision.FLOAT)]
     return [(where, how) for where, how in attempts if how in manifest.graphs]

@@ -24,6 +24,7 @@ class Precision(StrEnum):
 
     INT8 = "int8"
     FLOAT = "float"
+    HALF = "half"
 
 
 class _Section(BaseModel):
@@ -53,6 +54,8 @@ class Graphs(_Section):
     advance: str
     shortlist: str | None = None
     """What `advance` scores; None when it scores the whole vocabulary."""
+    rearrange: str | None = None
+    """Moves rows where they lie; None for graphs that are not for a device."""
 
 
 class Limits(_Section):

@@ -4,7 +4,6 @@ Every new shape costs a device a plan of its own, and a captured graph has one s
 batches are rounded up to few shapes, and what is not needed of one computes for nobody.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -48,6 +47,11 @@ class Bucket:
         """The smallest bucket that holds a state."""
         return cls.of(state.sources, padded_width(state.source_lengths), state.slots)
 
+    @property
+    def cells(self) -> int:
+        """What a step computes, more or less."""
+        return self.sources * self.width * self.slots
+
     def holds(self, other: "Bucket") -> bool:
         """Whether a batch of shape `other` fits."""
         return (
@@ -65,15 +69,24 @@ class Bucket:
         return f"{self.sources}x{self.width}x{self.slots}"
 
 
-def usual_buckets(
-    most_sources: int, widths: Sequence[int], slots: Sequence[int]
-) -> tuple[Bucket, ...]:
-    """Every bucket of up to `most_sources` sources with these widths and slots."""
-    counts = [1]
-    while counts[-1] < most_sources:
-        counts.append(counts[-1] * _SOURCES_FACTOR)
-    found = {Bucket.of(b, s, k) for b in counts for s in widths for k in slots}
-    return tuple(sorted(found))
+def read_buckets(text: str) -> tuple[Bucket, ...]:
+    """Shapes as settings name them: `16x64x4,64x64x4`, or `none`.
+
+    Raises:
+        ValueError: One cannot be read; the message says which.
+    """
+    if text.strip() == "none":
+        return ()
+    found = []
+    for shape in text.split(","):
+        sizes = shape.strip().split("x")
+        if len(sizes) != 3 or not all(size.isdecimal() and int(size) > 0 for size in sizes):
+            raise ValueError(
+                f"{shape.strip()!r} is no shape; it is sentences x source tokens x beam, "
+                "such as 16x64x4"
+            )
+        found.append(Bucket(*map(int, sizes)))
+    return tuple(found)
 
 
 def _power(number: int, base: int) -> int:

@@ -12,21 +12,38 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import numpy_helper
 
-from service.bundle.golden import read_golden
-from service.bundle.loader import Bundle, Provider, load_bundle, load_verified
+from service.bundle.golden import check_golden, read_golden
+from service.bundle.loader import (
+    Bundle,
+    Provider,
+    load_bundle,
+    load_device_model,
+    load_verified,
+)
 from service.bundle.manifest import MANIFEST_NAME, Manifest, Precision, sha256
 from service.decoding.batch import decode
+from service.decoding.buckets import Bucket
 from service.decoding.runtime import Device, cuda_is_available
 from service.errors import BundleDamaged, BundleUnverified, GoldenMismatch, SettingsError
 
 FILES = [
     "advance.float.onnx",
+    "advance.half.onnx",
     "advance.int8.onnx",
     "encode.float.onnx",
+    "encode.half.onnx",
     "encode.int8.onnx",
     "golden.jsonl",
+    "rearrange.onnx",
     "vocabulary.spm",
     "weights.bin",
+]
+FOR_A_DEVICE = [
+    "advance.float.onnx",
+    "advance.half.onnx",
+    "encode.float.onnx",
+    "encode.half.onnx",
+    "rearrange.onnx",
 ]
 no_cuda = pytest.mark.skipif(cuda_is_available(), reason="this ONNX Runtime has CUDA")
 
@@ -94,7 +111,7 @@ def test_one_bit_is_noticed_wherever_it_flips(
         load(bundle)
 
 
-@pytest.mark.parametrize("name", [each for each in FILES if ".float." not in each])
+@pytest.mark.parametrize("name", [each for each in FILES if each not in FOR_A_DEVICE])
 def test_rubbish_with_the_right_digest_is_refused_too(bundle: Path, name: str) -> None:
     """Of what the CPU is served with; float graphs are not read while the int8 ones do."""
     (bundle / name).write_bytes(b"rubbish")
@@ -160,6 +177,18 @@ def test_a_broken_golden_case_is_named(bundle: Path, line: str) -> None:
     sign(bundle, "golden.jsonl")
     with pytest.raises(BundleDamaged, match=r"golden.jsonl, line \d+: "):
         load(bundle)
+
+
+@pytest.mark.parametrize("precision", [Precision.FLOAT, Precision.HALF])
+def test_the_graphs_for_a_device_answer_the_golden_cases(
+    bundle: Path, precision: Precision
+) -> None:
+    manifest = Manifest.read(bundle)
+    buckets = [Bucket(64, 128, 4)]
+    model = load_device_model(bundle, manifest, precision, Device.CPU, threads=1, buckets=buckets)
+    worker = model.for_worker()
+    check_golden(worker, read_golden(bundle / manifest.golden))
+    assert worker.captured_chunks > 0
 
 
 @no_cuda

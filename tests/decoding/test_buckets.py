@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.decoding.buckets import Bucket, usual_buckets
+from service.decoding.buckets import Bucket, read_buckets
 
 counts = st.integers(1, 300)
 widths = st.integers(1, 600)
@@ -34,12 +34,16 @@ def test_a_bucket_too_small_on_one_axis_does_not_hold() -> None:
         assert not Bucket(4, 32, 4).holds(larger)
 
 
-@pytest.mark.parametrize("most", [1, 3, 16, 17, 64])
-def test_the_usual_buckets_hold_every_usual_batch(most: int) -> None:
-    found = usual_buckets(most, widths=[32, 100], slots=[4])
-    for B in range(1, most + 1):
-        for S in (1, 32, 33, 100, 128):
-            for K in (1, 2, 4):
-                assert any(each.holds(Bucket(B, S, K)) for each in found)
-    assert len(found) == len(set(found))
-    assert found == tuple(sorted(found))
+@given(shapes=st.lists(st.builds(Bucket, counts, widths, slots), min_size=1))
+def test_what_is_written_is_read(shapes: list[Bucket]) -> None:
+    assert read_buckets(" ,".join(map(str, shapes))) == tuple(shapes)
+
+
+def test_none_is_no_bucket() -> None:
+    assert read_buckets("none") == ()
+
+
+@pytest.mark.parametrize("text", ["", "16x64", "16x64x4,", "16x64x0", "16x64x-4", "axbxc"])
+def test_what_is_no_shape_is_named(text: str) -> None:
+    with pytest.raises(ValueError, match="is no shape"):
+        read_buckets(text)

@@ -42,7 +42,7 @@ LIMITS = EngineLimits(
 )
 
 
-@pytest.fixture(params=list(Precision))
+@pytest.fixture(params=[Precision.INT8, Precision.FLOAT])
 def precision(request: pytest.FixtureRequest) -> Precision:
     return Precision(request.param)
 

@@ -3,7 +3,8 @@
     Engine   submit, cancel, drain, close: what the rest of the service sees
     |- WaitingRoom   the bounded queue, the only state that threads share
     |  `- plan       who is admitted next
-    `- Worker        one running batch: drop, admit, advance, retire
+    `- Worker        drop, admit, advance, retire
+       `- Lane       a running batch of sources of like width and beam
 
 Threads and locks, no event loop: a client's future is a `concurrent.futures.Future`.
 """

@@ -15,12 +15,17 @@ from service.engine.limits import EngineLimits
 from service.engine.observer import EngineObserver, Unobserved
 from service.engine.plan import Candidate, turns
 from service.engine.throughput import Throughput, retry_after_s
-from service.engine.ticket import Ticket
+from service.engine.ticket import Rank, Ticket
 from service.engine.waiting import Full, NotOpen, Phase, TooLate, WaitingRoom
 from service.engine.worker import Worker
 from service.errors import Cancelled, Draining, EngineDead, Overloaded, ServiceError, TooLarge
 
 _LOGGER = logging.getLogger(__name__)
+
+# Of the time that is left until a deadline, what a source may be expected to wait. Decoding takes
+# time, too, and the guess can be wrong: who is accepted and comes too late has taken the place
+# of somebody in time. At 1, an engine with too much to do answers nearly everybody too late.
+_WAITING_SHARE = 0.5
 
 
 class Engine:
@@ -135,7 +140,7 @@ class Engine:
         tickets = self._tickets(requests, now_s)
         left_s = min((ticket.deadline_s for ticket in tickets), default=math.inf) - now_s
         try:
-            self._room.put(tickets, self._throughput.tokens_within(left_s))
+            self._room.put(tickets, self._throughput.tokens_within(_WAITING_SHARE * left_s))
         except Full as full:
             raise self._overloaded(full, tickets) from None
         except TooLate as late:
@@ -143,7 +148,9 @@ class Engine:
         except NotOpen as closed:
             raise self._refusal(closed.phase) from None
         for ticket in tickets:
-            ticket.future.add_done_callback(partial(self._on_done, ticket))
+            # The rank, not the ticket: that holds the future, and a circle of the two would
+            # be left to the garbage collector.
+            ticket.future.add_done_callback(partial(self._on_done, ticket.rank))
         return [ticket.future for ticket in tickets]
 
     def drain(self, timeout_s: float) -> bool:
@@ -185,12 +192,12 @@ class Engine:
             self._fail(ticket, self._refusal(Phase.DEAD))
         self._observer.died(error=error)
 
-    def _on_done(self, ticket: Ticket, future: Future[DecodedSource]) -> None:
+    def _on_done(self, rank: Rank, future: Future[DecodedSource]) -> None:
         """Runs in the thread that cancelled, or that resolved the future."""
         if future.cancelled():
             # Tells `concurrent.futures.wait` too; it has to be done exactly once.
             future.set_running_or_notify_cancel()
-            self._room.discard(ticket)
+            self._room.discard(rank)
             self._observer.failed(code=Cancelled.code)
 
     def _tickets(self, requests: Sequence[DecodeRequest], now_s: float) -> list[Ticket]:
@@ -236,10 +243,11 @@ class Engine:
             late.tokens + sum(ticket.length for ticket in tickets)
         )
         assert wait_s is not None, "nobody is refused before the speed is known"
+        most_s = _WAITING_SHARE * left_s
         return Overloaded(
             f"{late.tokens} source tokens wait ahead, so it would take about {wait_s:.1f} s; "
-            f"the answer is wanted within {left_s:.1f} s",
-            retry_after_s(wait_s - left_s),
+            f"the answer is wanted within {left_s:.1f} s, of which it may wait {most_s:.1f} s",
+            retry_after_s(wait_s - most_s),
         )
 
     def _refusal(self, phase: Phase) -> ServiceError:

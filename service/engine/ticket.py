@@ -8,6 +8,9 @@ from service.domain import DecodedSource, DecodeRequest
 from service.engine.plan import Candidate
 from service.errors import DeadlineExceeded, ServiceError
 
+# Orders the queue; no two tickets have the same.
+Rank = tuple[float, int]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ticket:
@@ -29,7 +32,7 @@ class Ticket:
     future: Future[DecodedSource] = field(default_factory=Future)
 
     @property
-    def rank(self) -> tuple[float, int]:
+    def rank(self) -> Rank:
         """Orders the queue: turn, then arrival."""
         return self.turn_s, self.number
 

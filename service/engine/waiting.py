@@ -9,7 +9,7 @@ from enum import Enum
 from service.engine.limits import EngineLimits
 from service.engine.observer import EngineObserver
 from service.engine.plan import Load, Space, fair_share, plan_admission
-from service.engine.ticket import Ticket
+from service.engine.ticket import Rank, Ticket
 
 # Tickets a plan looks at: enough to find some that fit together, few enough to cost nothing.
 _LOOKAHEAD = 128
@@ -122,11 +122,11 @@ class WaitingRoom:
             self._changed_depth()
             self._changed.notify_all()
 
-    def discard(self, ticket: Ticket) -> None:
-        """Free the ticket's place, if it still has one."""
+    def discard(self, rank: Rank) -> None:
+        """Free the place of the ticket of this rank, if it still has one."""
         with self._changed:
-            place = self._place_of(ticket.rank)
-            if place < len(self._tickets) and self._tickets[place] is ticket:
+            place = self._place_of(rank)
+            if place < len(self._tickets) and self._tickets[place].rank == rank:
                 self._remove([place])
 
     def take_expired(self, now_s: float) -> list[Ticket]:
@@ -233,10 +233,13 @@ class WaitingRoom:
         self._changed_depth()
         return gone
 
-    def _tokens_before(self, rank: tuple[float, int]) -> int:
-        return sum(ticket.length for ticket in self._tickets[: self._place_of(rank)])
+    def _tokens_before(self, rank: Rank) -> int:
+        place = self._place_of(rank)
+        if place == len(self._tickets):  # nearly always, and asked most when the queue is long
+            return self._tokens
+        return sum(ticket.length for ticket in self._tickets[:place])
 
-    def _place_of(self, rank: tuple[float, int]) -> int:
+    def _place_of(self, rank: Rank) -> int:
         """Where the ticket of this rank is, or would be."""
         return bisect_left(self._tickets, rank, key=_rank)
 
@@ -244,5 +247,5 @@ class WaitingRoom:
         self._observer.queue_changed(items=len(self._tickets), tokens=self._tokens)
 
 
-def _rank(ticket: Ticket) -> tuple[float, int]:
+def _rank(ticket: Ticket) -> Rank:
     return ticket.rank

@@ -147,8 +147,8 @@ def test_expired_and_discarded_tickets_free_their_place() -> None:
     room.put([first, second, third])
     assert room.take_expired(4.9) == []
     assert room.take_expired(5.0) == [second]
-    room.discard(third)
-    room.discard(third)
+    room.discard(third.rank)
+    room.discard(third.rank)
     assert notes.depths[-1] == (1, 4)
     assert room.take_expired(100.0) == [first]
     assert notes.depths[-1] == (0, 0)

@@ -33,6 +33,7 @@ from service.bundle.loader import load_device_model, load_model
 from service.decoding.batch import decode
 from service.decoding.buckets import Bucket
 from service.decoding.contract import DecoderModel
+from service.decoding.device import DeviceModel
 from service.decoding.runtime import Device
 from service.domain import DecodeRequest
 from service.engine import Engine, EngineLimits
@@ -141,23 +142,27 @@ class Bench:
         first = max(asdict(self.manifest.special_ids).values()) + 1
         ids = range(first, self.manifest.vocabulary_size)
         self.words = Words(ids, self.manifest.special_ids.end_id)
+        self._loaded: dict[Precision, DeviceModel] = {}
 
     def reference(self) -> DecoderModel:
         """The float32 graphs on the CPU."""
         return load_model(self.directory, self.manifest, Precision.FLOAT, Device.CPU, threads=0)
 
     def on_device(self, precision: Precision, buckets: Sequence[Bucket]) -> DecoderModel:
-        """The graphs of a precision on the device.
+        """The graphs of a precision on the device, loaded once.
 
         Raises:
             RuntimeError: They run somewhere else: there is nothing to measure.
         """
-        model = load_device_model(
-            self.directory, self.manifest, precision, self.device, threads=0, buckets=buckets
-        )
-        if model.device is not self.device:
-            raise RuntimeError(f"{self.device} was asked for, and the graphs run on {model.device}")
-        return model
+        if precision not in self._loaded:
+            model = load_device_model(
+                self.directory, self.manifest, precision, self.device, threads=0, buckets=()
+            )
+            if model.device is not self.device:
+                raise RuntimeError(f"{self.device} was asked for; the graphs run on {model.device}")
+            self._loaded[precision] = model
+        loaded = self._loaded[precision]
+        return DeviceModel(loaded.graphs, loaded.ids, buckets)
 
 
 def parity_rows(

@@ -151,6 +151,7 @@ class DeviceModel:
     """A `DecoderModel` whose states stay on a device; called from one thread at a time.
 
     Attributes:
+        graphs: Shared with other workers' models.
         ids: The vocabulary's special ids.
         captured_chunks: Calls of `advance` that ran in a captured pool.
         plain_chunks: Calls of `advance` that found none.
@@ -174,7 +175,7 @@ class DeviceModel:
         self.ids = ids
         self.captured_chunks = 0
         self.plain_chunks = 0
-        self._graphs = graphs
+        self.graphs = graphs
         self._buckets = tuple(buckets)
         self._captured = dict(captured or {})
         self._missed: set[Bucket] = set()
@@ -182,7 +183,7 @@ class DeviceModel:
     @property
     def device(self) -> Device:
         """Where the sessions really run."""
-        return self._graphs.device
+        return self.graphs.device
 
     @property
     def pad_id(self) -> int:
@@ -202,8 +203,8 @@ class DeviceModel:
     def for_worker(self) -> "DeviceModel":
         """See `DecoderModel.for_worker`: a graph is captured for every bucket."""
         with _CAPTURING:
-            captured = {bucket: self._graphs.captured_pool(bucket) for bucket in self._buckets}
-        return DeviceModel(self._graphs, self.ids, self._buckets, captured)
+            captured = {bucket: self.graphs.captured_pool(bucket) for bucket in self._buckets}
+        return DeviceModel(self.graphs, self.ids, self._buckets, captured)
 
     def encode(
         self, sources: Sequence[Sequence[int]], options: Sequence[SearchOptions], slots: int
@@ -219,7 +220,7 @@ class DeviceModel:
             ids = fitted
         fitted_lengths = np.ones(len(ids), dtype=lengths.dtype)
         fitted_lengths[: len(sources)] = lengths
-        session = self._graphs.encode
+        session = self.graphs.encode
         binding = session.io_binding()
         binding.bind_cpu_input("ids", ids)
         binding.bind_cpu_input("lengths", fitted_lengths)
@@ -307,7 +308,7 @@ class DeviceModel:
         if self._captured and needed not in self._missed:
             self._missed.add(needed)
             logger.warning("no CUDA graph for a batch of shape %s: it runs slower", needed)
-        return _moved_in(self._graphs.pool(needed))
+        return _moved_in(self.graphs.pool(needed))
 
     def _captured_for(self, needed: Bucket) -> list[Pool]:
         """Captured pools that hold so much, smallest first."""
@@ -321,7 +322,7 @@ class DeviceModel:
         slots = np.arange(home.pool.bucket.slots)
         # A new slot begins as slot 0; see `with_slots`.
         begun = np.where(slots < there, slots, 0)
-        session = self._graphs.rearrange
+        session = self.graphs.rearrange
         binding = session.io_binding()
         binding.bind_cpu_input("rows", rows)
         binding.bind_cpu_input("seats", seats)

@@ -20,6 +20,7 @@ from service.decoding.runtime import OnnxModel
 from service.domain import SearchOptions
 from tests.decoding.devices import SessionNotes, device_graphs
 from tests.export.graphs import IDS, exported
+from tests.export.test_company import SOURCES, answers
 from tests.networks import random_sources, search_options
 
 ARCHITECTURES = [
@@ -117,6 +118,21 @@ def test_a_batch_lives_the_same_life_on_a_device(
         actual = device.advance(device.rearrange([other for _, other in parts], slots))
         assert_same(expected, actual)
         states = (expected[0], actual[0])
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=lambda each: f"{each[0]}-{each[1]}")
+def test_the_engine_answers_the_same_bytes_on_a_device(
+    architecture: tuple[EncoderKind, AttentionKind],
+) -> None:
+    """Alone, all at once, and one by one: tokens, scores and attention."""
+    host = host_model(*architecture)
+    device = device_model(*architecture, BUCKETS[2])
+    everyone = list(range(len(SOURCES)))
+    alone: dict[int, list[bytes]] = {}
+    for position in everyone:
+        alone |= answers(host, [position])
+    assert answers(device, everyone) == alone
+    assert answers(device, everyone[::-1], [1] * len(SOURCES)) == alone
 
 
 def test_finished_sources_that_stay_are_left_as_they_are() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from model_export.config import AttentionKind, EncoderKind
 from service.bundle.manifest import Precision
-from service.decoding.contract import BatchState, concatenate, take, with_slots
+from service.decoding.contract import BatchState, DecoderModel, concatenate, take, with_slots
 from service.decoding.runtime import OnnxModel
 from service.domain import DecodedHypothesis, DecodeRequest, SearchOptions
 from service.engine import Engine, EngineLimits
@@ -53,7 +53,7 @@ def model(request: pytest.FixtureRequest, precision: Precision) -> OnnxModel:
 
 
 def answers(
-    model: OnnxModel,
+    model: DecoderModel,
     positions: list[int],
     arrivals: list[int] | None = None,
     limits: EngineLimits = LIMITS,

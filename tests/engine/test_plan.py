@@ -119,6 +119,8 @@ def test_similar_sources_are_encoded_in_one_call() -> None:
     assert groups([10, 200, 12, 11]) == [[1], [0, 2, 3]]
     assert groups([80, 40, 20], Space(4, 100_000, 80 + 80 + 32)) == [[0, 1], [2]]
     assert groups([80, 40, 20], Space(4, 100_000, 80 + 48 + 32)) == [[0], [1], [2]]
+    assert groups([80, 48], Space(4, (80 + 80) * 4, 999)) == [[0, 1]]
+    assert groups([80, 48], Space(4, (80 + 48) * 4, 999)) == [[0], [1]]
     mixed = [Candidate(9, beam_size) for beam_size in (1, 4, 3, 2)]
     assert encode_groups(mixed, plenty) == [[1, 2], [3], [0]]
 

@@ -14,7 +14,7 @@ import numpy as np
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from benchmarks.report import available_cores
+from service.cores import usable_cores
 from service.domain import FloatArray
 
 # Rows, inner size, columns: batches of rows against weights that fit the cache of one core.
@@ -42,7 +42,7 @@ class Rates:
 
 def measure_rates() -> Rates:
     """The best of several shapes and rounds; takes a few seconds."""
-    cores = available_cores()
+    cores = usable_cores()
     return Rates(
         int8_core=_best(_int8_product, 1),
         int8=_best(_int8_product, cores),

@@ -2,7 +2,6 @@
 
 import importlib.metadata
 import json
-import os
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -10,6 +9,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
+
+from service.cores import usable_cores
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 RESULTS = REPOSITORY / "benchmarks" / "results"
@@ -51,7 +52,7 @@ class Machine:
         present = about.get("flags", about.get("Features", "")).split()
         return cls(
             processor=about.get("model name", platform.processor() or platform.machine()),
-            cores=available_cores(),
+            cores=usable_cores(),
             flags=tuple(flag for flag in _FLAGS if flag in present),
             memory_bytes=_memory_bytes(_text(Path("/proc/meminfo"))),
             accelerators=_accelerators(),
@@ -140,13 +141,6 @@ def aligned(rows: Sequence[Row]) -> str:
         ).rstrip()
         for line in cells
     )
-
-
-def available_cores() -> int:
-    """Logical processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def commit() -> str:

@@ -9,8 +9,8 @@ from typing import Protocol
 from benchmarks.entrants import Entrant
 from benchmarks.interleave import Contestant
 from benchmarks.peers.protocol import Job, Setting
-from benchmarks.report import available_cores
 from benchmarks.work import Task
+from service.cores import usable_cores
 
 # Settings are compared at this batch for all batches but that of 1, which is a case of its own.
 _TRIAL_BATCH = 16
@@ -68,7 +68,7 @@ class Seat:
         if (task, batch) not in self._best:
             rates = {
                 setting: self._trial(setting, task, batch)
-                for setting in self.entrant.settings(available_cores())
+                for setting in self.entrant.settings(usable_cores())
             }
             best = max(rates, key=rates.__getitem__)
             self._best[task, batch] = (best, rates[best])
@@ -86,7 +86,7 @@ class Seat:
         """The setting that answers one source soonest, and its seconds."""
         if task not in self._lone:
             seconds = {}
-            for setting in self.entrant.lone_settings(available_cores()):
+            for setting in self.entrant.lone_settings(usable_cores()):
                 # The first pays for memory and caches.
                 _, *later = self.child.latency(self._job(setting, task, 1, 4))
                 seconds[setting] = median(later)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from benchmarks.peers.text_job import TextJob
-from benchmarks.report import available_cores
+from service.cores import usable_cores
 from service.decoding.contract import DecoderModel
 from service.domain import DecodeRequest, SearchOptions
 from service.engine import Engine, EngineLimits
@@ -131,7 +131,7 @@ class Ours:
                 max_queue_tokens=_PLENTY,
                 max_batch_sources=batch,
                 max_batch_tokens=_PLENTY,
-                workers=available_cores(),
+                workers=usable_cores(),
             )
             self._engines[batch] = Engine(self._model, limits)
             self._engines[batch].start()
@@ -174,7 +174,7 @@ class Peer:
         job = TextJob(
             lines=tuple(lines),
             beam=manner.beam,
-            workers=available_cores(),
+            workers=usable_cores(),
             batch=manner.batch,
             batch_type=manner.kind,
             shortlist=self._shortlist,

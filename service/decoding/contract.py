@@ -16,7 +16,13 @@ from typing import Protocol, Self
 import numpy as np
 
 from service.decoding.shortlist import NO_CANDIDATE, candidate_width
-from service.domain import BoolArray, FloatArray, IntArray, SearchOptions
+from service.domain import (
+    BoolArray,
+    FloatArray,
+    IntArray,
+    SearchOptions,
+    SpecialIds,
+)
 
 # Source widths are rounded up to this, so that a text meets few shapes and the same
 # vector lanes whatever its neighbours' lengths.
@@ -164,6 +170,31 @@ class Part:
         return cls(state, np.arange(state.sources))
 
 
+class VocabularyModel:
+    """What `DecoderModel`s have in common that were made for one vocabulary.
+
+    Attributes:
+        ids: The vocabulary's special ids.
+    """
+
+    ids: SpecialIds
+
+    @property
+    def pad_id(self) -> int:
+        """See `DecoderModel`."""
+        return self.ids.pad_id
+
+    @property
+    def start_id(self) -> int:
+        """See `DecoderModel`."""
+        return self.ids.start_id
+
+    @property
+    def end_id(self) -> int:
+        """See `DecoderModel`."""
+        return self.ids.end_id
+
+
 class HostModel:
     """What `DecoderModel`s have in common whose states lie in the host's memory."""
 
@@ -292,6 +323,17 @@ def search_is_over(state: BatchState) -> BoolArray:
     settled = (state.num_hypotheses == 1) & (best_ended >= best_live) & state.ended.any(axis=1)
     result: BoolArray = state.finished | settled | ~live.any(axis=1)
     return result
+
+
+def judged(before: BatchState, after: BatchState) -> BatchState:
+    """What `advance` made of `before`, with the verdict on each search.
+
+    To a graph, a search that is over is one in which every hypothesis has ended; here those
+    that had not stay as they were.
+    """
+    over = before.finished[:, np.newaxis]
+    after = replace(after, ended=np.where(over, before.ended, after.ended))
+    return replace(after, finished=search_is_over(after))
 
 
 # Fields that are one array each with the source on axis 0 and no axis that is padded.

@@ -25,7 +25,15 @@ from typing import Any, Self
 import numpy as np
 
 from service.decoding.buckets import Bucket
-from service.decoding.contract import BatchState, Chunk, HostModel, Part, first_state, pad_sources
+from service.decoding.contract import (
+    BatchState,
+    Chunk,
+    HostModel,
+    Part,
+    VocabularyModel,
+    first_state,
+    pad_sources,
+)
 from service.decoding.pool import Pool
 from service.decoding.runtime import Buffer, Device, Session, device_of, open_session
 from service.domain import IntArray, SearchOptions, SpecialIds
@@ -147,7 +155,7 @@ class DeviceState(BatchState):
         return BatchState(**_fields(self))
 
 
-class DeviceModel:
+class DeviceModel(VocabularyModel):
     """A `DecoderModel` whose states stay on a device; called from one thread at a time.
 
     Attributes:
@@ -184,21 +192,6 @@ class DeviceModel:
     def device(self) -> Device:
         """Where the sessions really run."""
         return self.graphs.device
-
-    @property
-    def pad_id(self) -> int:
-        """See `DecoderModel`."""
-        return self.ids.pad_id
-
-    @property
-    def start_id(self) -> int:
-        """See `DecoderModel`."""
-        return self.ids.start_id
-
-    @property
-    def end_id(self) -> int:
-        """See `DecoderModel`."""
-        return self.ids.end_id
 
     def for_worker(self) -> "DeviceModel":
         """See `DecoderModel.for_worker`: a graph is captured for every bucket."""

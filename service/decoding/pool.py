@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from service.decoding.buckets import Bucket
-from service.decoding.contract import BatchState, Chunk, padded_width, search_is_over
+from service.decoding.contract import BatchState, Chunk, judged, padded_width
 from service.decoding.runtime import Buffer, Device, Session, allocate
 from service.domain import IntArray
 
@@ -118,12 +118,9 @@ class Pool:
         for name in ("lengths", "ended"):
             self._shown[name] = self._read(name)
         known: dict[str, Any] = {name: self._shown[name][seats, :K] for name in _HYPOTHESIS}
-        after = replace(state, **known)
-        over = state.finished[:, np.newaxis]
-        after = replace(after, ended=np.where(over, state.ended, after.ended))
         seen = {name: array[:, seats, :K] for name, array in taken.items()}
         attention = seen.get("attention")
-        return replace(after, finished=search_is_over(after)), Chunk(
+        return judged(state, replace(state, **known)), Chunk(
             tokens=seen["tokens"],
             parents=seen["parents"],
             log_probs=seen["log_probs"],

@@ -17,9 +17,10 @@ from service.decoding.contract import (
     BatchState,
     Chunk,
     HostModel,
+    VocabularyModel,
     first_state,
+    judged,
     pad_sources,
-    search_is_over,
 )
 from service.decoding.shortlist import Shortlist, pad_candidates
 from service.domain import SearchOptions, SpecialIds
@@ -87,7 +88,7 @@ def cuda_is_available() -> bool:
     return True
 
 
-class OnnxModel(HostModel):
+class OnnxModel(VocabularyModel, HostModel):
     """A bundle's two graphs. Both calls may be made from several threads at once.
 
     Attributes:
@@ -127,21 +128,6 @@ class OnnxModel(HostModel):
         self._advance_inputs = [value.name for value in self._advance.get_inputs()]
         self._advance_outputs = [output.name for output in self._advance.get_outputs()]
 
-    @property
-    def pad_id(self) -> int:
-        """See `DecoderModel`."""
-        return self.ids.pad_id
-
-    @property
-    def start_id(self) -> int:
-        """See `DecoderModel`."""
-        return self.ids.start_id
-
-    @property
-    def end_id(self) -> int:
-        """See `DecoderModel`."""
-        return self.ids.end_id
-
     def encode(
         self, sources: Sequence[Sequence[int]], options: Sequence[SearchOptions], slots: int
     ) -> BatchState:
@@ -163,9 +149,8 @@ class OnnxModel(HostModel):
 
     def advance(self, state: BatchState) -> tuple[BatchState, Chunk]:
         """See `DecoderModel.advance`."""
-        over = state.finished[:, np.newaxis]
         # To the graph, a search that is over is one in which nothing grows.
-        searched = replace(state, ended=state.ended | over)
+        searched = replace(state, ended=state.ended | state.finished[:, np.newaxis])
         feeds = {name: _field(searched, name) for name in self._advance_inputs}
         results = self._advance.run(self._advance_outputs, feeds)
         values = dict(zip(self._advance_outputs, results, strict=True))
@@ -173,9 +158,7 @@ class OnnxModel(HostModel):
         decoder = {**state.decoder, **_named(following, "state.")}
         plain = {name: each for name, each in following.items() if not name.startswith("state.")}
         chunk = _named(values, "step.")
-        after = replace(state, decoder=decoder, **plain)
-        after = replace(after, ended=np.where(over, state.ended, after.ended))
-        return replace(after, finished=search_is_over(after)), Chunk(
+        return judged(state, replace(state, decoder=decoder, **plain)), Chunk(
             tokens=chunk["tokens"],
             parents=chunk["parents"],
             log_probs=chunk["log_probs"],

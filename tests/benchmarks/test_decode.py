@@ -48,7 +48,7 @@ class TimedRunner:
 
 @pytest.fixture(autouse=True)
 def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(seat, "available_cores", lambda: 2)
+    monkeypatch.setattr(seat, "usable_cores", lambda: 2)
 
 
 @pytest.mark.parametrize(("wide", "deep", "best"), [(200.0, 90.0, WIDE), (80.0, 90.0, DEEP)])

@@ -170,22 +170,24 @@ def _ctranslate2(shape: TransformerShape, vocabulary: int, shortlist: int | None
 
 
 def _transformers(shape: TransformerShape) -> Entrant:
-    return Entrant(
-        name=f"Transformers {shape.name}, V {PUBLISHED_VOCABULARY}",
-        command=python_module(PEERS_PYTHON, "benchmarks.peers.transformers_peer"),
-        load=_transformer_settings(shape, PUBLISHED_VOCABULARY),
-        variants=("float32", "bfloat16"),
-        words=Words(range(FIRST_WORD, PUBLISHED_VOCABULARY), END),
-        work=partial(transformer_work, shape, PUBLISHED_VOCABULARY),
-    )
+    command = python_module(PEERS_PYTHON, "benchmarks.peers.transformers_peer")
+    return _published("Transformers", shape, command, ("float32", "bfloat16"))
 
 
 def _optimum(shape: TransformerShape) -> Entrant:
+    command = python_module(_OPTIMUM_PYTHON, "benchmarks.peers.optimum_peer")
+    return _published("Optimum", shape, command, ("float32", "int8"))
+
+
+def _published(
+    toolkit: str, shape: TransformerShape, command: list[str], variants: tuple[str, ...]
+) -> Entrant:
+    """A Transformer with the vocabulary that published ones have."""
     return Entrant(
-        name=f"Optimum {shape.name}, V {PUBLISHED_VOCABULARY}",
-        command=python_module(_OPTIMUM_PYTHON, "benchmarks.peers.optimum_peer"),
+        name=f"{toolkit} {shape.name}, V {PUBLISHED_VOCABULARY}",
+        command=command,
         load=_transformer_settings(shape, PUBLISHED_VOCABULARY),
-        variants=("float32", "int8"),
+        variants=variants,
         words=Words(range(FIRST_WORD, PUBLISHED_VOCABULARY), END),
         work=partial(transformer_work, shape, PUBLISHED_VOCABULARY),
     )

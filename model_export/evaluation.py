@@ -7,7 +7,6 @@ bundle's ONNX graphs; what comes out is what an HTTP client would have got.
 import asyncio
 import json
 import logging
-import os
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -33,6 +32,7 @@ from model_export.metrics import (
 )
 from service.bundle.loader import Bundle
 from service.bundle.manifest import Manifest, Score
+from service.cores import usable_cores
 from service.domain import Task
 from service.engine import Engine, EngineLimits
 from service.errors import ServiceError
@@ -57,7 +57,7 @@ def answer_lines(bundle: Bundle, lines: list[str]) -> list[str]:
         max_queue_tokens=_PLENTY,
         max_batch_sources=32,
         max_batch_tokens=_PLENTY,
-        workers=os.cpu_count() or 1,
+        workers=usable_cores(),
     )
     engine = Engine(bundle.model, limits)
     pipeline = Pipeline(

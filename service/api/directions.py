@@ -1,0 +1,93 @@
+"""From which language to which each text of a request goes, and which model takes it there.
+
+Every front door that translates asks here, so that `auto`, spellings of codes and refusals are
+the same behind all of them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from service.api.catalogue import Catalogue, ServedModel
+from service.api.context import ApiContext
+from service.api.responses import DetectedLanguage
+from service.errors import UnsupportedLanguage
+
+AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Direction:
+    """Where one text goes.
+
+    Attributes:
+        source: Code as the models spell it.
+        target: The same.
+        model: Who translates; None when the text is its own translation.
+        detected: What the detector said, when it was asked.
+    """
+
+    source: str
+    target: str
+    model: ServedModel | None
+    detected: DetectedLanguage | None
+
+
+def directions_of(
+    context: ApiContext, texts: Sequence[str], source: str, target: str, model: str | None = None
+) -> list[Direction]:
+    """One direction per text.
+
+    Args:
+        context: The service.
+        texts: Looked at only when `source` is `AUTO`.
+        source: Code in any spelling of case, or `AUTO`.
+        target: Code in any spelling of case.
+        model: Name of the model to take; None for the first that fits.
+
+    Raises:
+        UnsupportedLanguage: No model translates like that, or a text is clearly in a language
+            that is not served.
+        UnknownModel: There is no model of that name.
+        RequestError: The model of that name does something else.
+    """
+    catalogue = context.catalogue
+    target = catalogue.known(target)
+    if source == AUTO:
+        detected = [_detect(context, target, text) for text in texts]
+        return [
+            Direction(each.language, target, _model(catalogue, each.language, target, model), each)
+            for each in detected
+        ]
+    source = catalogue.known(source)
+    return [Direction(source, target, _model(catalogue, source, target, model), None)] * len(texts)
+
+
+def _detect(context: ApiContext, target: str, text: str) -> DetectedLanguage:
+    """The likeliest of the languages that make sense: the target, and what leads to it.
+
+    Raises:
+        UnsupportedLanguage: The text is clearly in another language, or nothing leads to
+            the target.
+    """
+    sources = context.catalogue.sources_of(target)
+    assert context.detector is not None, "there is one where there are translators"
+    foreign = context.detector.foreign(text)
+    if foreign is not None:
+        raise UnsupportedLanguage(
+            f"source auto: the text looks like {foreign.language} "
+            f"({foreign.confidence:.0f} % sure); to {target}, it can be: {', '.join(sources)}; "
+            "name the source if the guess is wrong"
+        )
+    likeliest = next(
+        detection
+        for detection in context.detector.rank(text)
+        if detection.language in (*sources, target)
+    )
+    return DetectedLanguage(language=likeliest.language, confidence=round(likeliest.confidence, 1))
+
+
+def _model(catalogue: Catalogue, source: str, target: str, name: str | None) -> ServedModel | None:
+    """Who translates; None when the text is its own translation, as with LibreTranslate."""
+    if name is None and source == target and source in catalogue.languages():
+        return None
+    return catalogue.translator(source, target, name)

@@ -44,6 +44,21 @@ class SpecialIds:
 
 
 @dataclass(frozen=True, slots=True)
+class MarkIds:
+    """Ids of the control symbols that a model was trained to read; see `service.text.marks`.
+
+    Attributes:
+        term_begin: Before the target words of a term.
+        term_end: Behind them.
+        placeholders: One for each stretch that can be copied in one sentence.
+    """
+
+    term_begin: int
+    term_end: int
+    placeholders: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SearchOptions:
     """How one source is searched; names follow CTranslate2's translation options.
 

@@ -2,6 +2,7 @@
 
 import io
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -28,8 +29,10 @@ _OBJECTS = (
 )
 
 
-@pytest.fixture(scope="session")
-def sentencepiece_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+_MARKS = ("<term>", "</term>", "<x1>", "<x2>", "<x3>")
+
+
+def _trained(control_symbols: Sequence[str] = ()) -> bytes:
     """A SentencePiece model as the training half makes it, 480 pieces."""
     draw = random.Random(7)
     lines = [
@@ -46,17 +49,33 @@ def sentencepiece_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         byte_fallback=True,
         split_digits=True,
         character_coverage=1.0,
+        control_symbols=list(control_symbols),
         pad_id=0,
         unk_id=1,
         bos_id=2,
         eos_id=3,
         minloglevel=2,
     )
+    return model.getvalue()
+
+
+@pytest.fixture(scope="session")
+def sentencepiece_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("tokenizer") / "tiny.spm"
-    path.write_bytes(model.getvalue())
+    path.write_bytes(_trained())
     return path
 
 
 @pytest.fixture(scope="session")
 def tokenizer(sentencepiece_file: Path) -> Tokenizer:
     return Tokenizer.load(sentencepiece_file)
+
+
+@pytest.fixture(scope="session")
+def marked_tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
+    """A tokenizer whose vocabulary has `MARK_IDS`."""
+    path = tmp_path_factory.mktemp("tokenizer") / "marked.spm"
+    path.write_bytes(_trained(_MARKS))
+    tokenizer = Tokenizer.load(path)
+    assert tuple(tokenizer.pieces(range(4, 9))) == _MARKS
+    return tokenizer

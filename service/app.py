@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from service import __version__
 from service.api.catalogue import Catalogue, FailedModel, ServedModel
 from service.api.context import ApiContext
+from service.api.deepl.routes import deepl_routes, deepl_translate_routes
 from service.api.errors import error_codes, handle_http_error, handle_service_error
 from service.api.languages import language_routes
 from service.api.lifecycle import Lifecycle
@@ -106,7 +107,11 @@ def create_app(
     Raises:
         ServiceError: The settings or all bundles are unusable.
     """
-    routes = [("/translate", Task.TRANSLATION), ("/summarize", Task.SUMMARIZATION)]
+    routes = [
+        ("/translate", Task.TRANSLATION),
+        ("/summarize", Task.SUMMARIZATION),
+        ("/v2/translate", Task.TRANSLATION),
+    ]
     metrics = Metrics(__version__, settings.provider, routes, error_codes())
     catalogue = load(settings, metrics)
     languages = catalogue.languages()
@@ -124,7 +129,7 @@ def create_app(
     for failed in catalogue.failed:
         metrics.add_failed_model(failed.name)
 
-    work = [translate_routes(context), summarize_routes(context)]
+    work = [translate_routes(context), summarize_routes(context), deepl_translate_routes(context)]
     # The last one is the outermost.
     layers: list[Layer] = [
         partial(BodyLimit, max_body_bytes=settings.max_body_bytes),
@@ -146,7 +151,10 @@ def create_app(
             HTTPException: handle_http_error,
         },
     )
-    for router in (*work, language_routes(context), model_routes(context), probe_routes(context)):
+    others = [
+        routes(context) for routes in (language_routes, deepl_routes, model_routes, probe_routes)
+    ]
+    for router in (*work, *others):
         app.include_router(router)
     add_pages(app, context)
     use_own_document(app)

@@ -1,9 +1,10 @@
 """What every route needs, built once by `create_app`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from service.api.catalogue import Catalogue
 from service.api.lifecycle import Lifecycle, Phase
+from service.api.usage import Usage
 from service.metrics import Metrics
 from service.settings import Settings
 from service.text.detect import LanguageDetector
@@ -18,6 +19,7 @@ class ApiContext:
     lifecycle: Lifecycle
     metrics: Metrics
     detector: LanguageDetector | None
+    usage: Usage = field(default_factory=Usage)
 
     @property
     def ready(self) -> bool:

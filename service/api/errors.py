@@ -1,4 +1,4 @@
-"""Every failure as `{"error", "code", "request_id"}`, whatever raised it.
+"""Every failure as `{"error", "code", "request_id"}`, or as DeepL says it, whatever raised it.
 
 Clients of other services read `error` as a text (a list there crashes some), so it is one
 sentence always, validation errors included.
@@ -10,7 +10,9 @@ from collections.abc import Iterable
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import Scope
 
+from service.api.deepl.errors import is_deepl, not_offered
 from service.api.record import record_of
 from service.errors import RequestError, ServiceError
 
@@ -37,28 +39,30 @@ def _tree(kind: type[ServiceError]) -> Iterable[str]:
 
 
 def error_response(
-    request_id: str,
+    scope: Scope,
     status: int,
     code: str,
     message: str,
     headers: dict[str, str] | None = None,
 ) -> JSONResponse:
-    """The one shape of an error."""
-    body = {"error": message, "code": code, "request_id": request_id}
+    """The one shape of an error behind the front door that was taken."""
+    body = {"error": message, "code": code, "request_id": record_of(scope).request_id}
+    if is_deepl(scope["path"]):
+        body = {"message": message}
     return JSONResponse(body, status_code=status, headers=headers)
 
 
-def internal_error(request_id: str) -> JSONResponse:
+def internal_error(scope: Scope) -> JSONResponse:
     """The answer to a bug of ours: a 500 that says nothing of what is inside."""
-    return error_response(request_id, 500, INTERNAL, _INTERNAL_MESSAGE)
+    return error_response(scope, 500, INTERNAL, _INTERNAL_MESSAGE)
 
 
-def service_error(request_id: str, error: ServiceError) -> JSONResponse:
+def service_error(scope: Scope, error: ServiceError) -> JSONResponse:
     """The answer to an expected failure, `Retry-After` included where trying again helps."""
     headers = None
     if error.retry_after_s is not None:
         headers = {"Retry-After": str(max(1, math.ceil(error.retry_after_s)))}
-    return error_response(request_id, error.http_status, error.code, str(error), headers)
+    return error_response(scope, error.http_status, error.code, str(error), headers)
 
 
 async def handle_service_error(request: Request, error: Exception) -> Response:
@@ -68,7 +72,7 @@ async def handle_service_error(request: Request, error: Exception) -> Response:
     record.code = error.code
     if error.http_status >= 500:
         record.failure = error
-    return service_error(record.request_id, error)
+    return service_error(request.scope, error)
 
 
 async def handle_http_error(request: Request, error: Exception) -> Response:
@@ -78,10 +82,12 @@ async def handle_http_error(request: Request, error: Exception) -> Response:
     record.code = _HTTP_CODES.get(error.status_code, RequestError.code)
     headers = dict(error.headers or {})
     place = f"{request.method} {request.url.path}"
-    if error.status_code == 404:
+    if error.status_code in _HTTP_CODES and is_deepl(request.url.path):
+        message = not_offered(request.method, request.url.path)
+    elif error.status_code == 404:
         message = f"there is no {place}"
     elif error.status_code == 405:
         message = f"no {place}; allowed: {headers.get('Allow', 'other methods')}"
     else:
         message = str(error.detail)
-    return error_response(record.request_id, error.status_code, record.code, message, headers)
+    return error_response(request.scope, error.status_code, record.code, message, headers)

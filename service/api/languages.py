@@ -25,6 +25,11 @@ _NAMES = {
 }  # fmt: skip
 
 
+def language_name(code: str) -> str:
+    """The English name of a language, its region left away; the code where none is known."""
+    return _NAMES.get(code.partition("-")[0].lower(), code)
+
+
 def language_routes(context: ApiContext) -> APIRouter:
     """The routes about languages."""
     router = APIRouter(tags=["languages"])
@@ -32,15 +37,16 @@ def language_routes(context: ApiContext) -> APIRouter:
 
     @router.get("/languages", **LANGUAGES)
     async def languages() -> Response:
-        sources = [code for code in catalogue.languages() if catalogue.targets(code)]
+        # As LibreTranslate: every language, also one that nothing is translated from, because
+        # clients look there for targets too; and each can be "translated" to itself.
         return JSONResponse(
             [
                 {
                     "code": code,
-                    "name": _NAMES.get(code.partition("-")[0].lower(), code),
-                    "targets": catalogue.targets(code),
+                    "name": language_name(code),
+                    "targets": sorted({code, *catalogue.targets(code)}),
                 }
-                for code in sources
+                for code in catalogue.languages()
             ]
         )
 

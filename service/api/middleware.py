@@ -70,7 +70,7 @@ class RequestMiddleware:
             record.code, record.failure = INTERNAL, error
             if status:  # part of the answer is out; only cutting it off can say so
                 raise
-            await internal_error(record.request_id)(scope, receive, send_with_id)
+            await internal_error(scope)(scope, receive, send_with_id)
         finally:
             seconds = self._clock() - started
             route = _route(scope)

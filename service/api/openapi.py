@@ -7,6 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from service.api.deepl.requests import DeepLTranslateRequest
 from service.api.requests import DetectRequest, SummarizeRequest, TranslateRequest
 from service.api.responses import (
     DetectedLanguage,
@@ -18,11 +19,16 @@ from service.api.responses import (
 )
 
 _SCHEMAS = "#/components/schemas/{model}"
-_REQUESTS: tuple[type[BaseModel], ...] = (TranslateRequest, SummarizeRequest, DetectRequest)
+_REQUESTS: tuple[type[BaseModel], ...] = (
+    TranslateRequest,
+    SummarizeRequest,
+    DetectRequest,
+    DeepLTranslateRequest,
+)
 _BODY_TYPES = ("application/json", "application/x-www-form-urlencoded", "multipart/form-data")
 
 # Every error a route that runs a model can give, with when.
-_WORK_ERRORS = {
+WORK_ERRORS = {
     400: "The request is not understood, or asks for what the model cannot do.",
     404: "There is no such model.",
     413: "The body, the number of texts, or a text is over its limit.",
@@ -40,6 +46,7 @@ def documented(
     *,
     request: type[BaseModel] | None = None,
     request_example: Any = None,
+    query: dict[str, tuple[str, ...]] | None = None,
     errors: dict[int, str] | None = None,
     error_model: type[BaseModel] = ErrorBody,
 ) -> dict[str, Any]:
@@ -51,6 +58,7 @@ def documented(
         example: Such an answer, as JSON.
         request: Model of the body, which the route reads by itself from JSON or a form.
         request_example: Such a body, as JSON.
+        query: Optional words of the query string, and what each can be.
         errors: Status and meaning of each error.
         error_model: Their body.
     """
@@ -71,6 +79,13 @@ def documented(
                     for kind in _BODY_TYPES
                 },
             }
+        }
+    if query is not None:
+        route["openapi_extra"] = {
+            "parameters": [
+                {"name": name, "in": "query", "schema": {"type": "string", "enum": list(words)}}
+                for name, words in query.items()
+            ]
         }
     return route
 
@@ -118,7 +133,7 @@ TRANSLATE = documented(
         "alternatives": 1,
         "options": {"beam_size": 4},
     },
-    errors=_WORK_ERRORS,
+    errors=WORK_ERRORS,
 )
 
 SUMMARIZE = documented(
@@ -138,7 +153,7 @@ SUMMARIZE = documented(
         "text": "Oil prices rose on Monday as traders worried about supplies from the region .",
         "max_length": 24,
     },
-    errors=_WORK_ERRORS,
+    errors=WORK_ERRORS,
 )
 
 DETECT = documented(
@@ -147,13 +162,16 @@ DETECT = documented(
     [{"language": "de", "confidence": 99.2}, {"language": "en", "confidence": 0.1}],
     request=DetectRequest,
     request_example={"q": "Der Hund schläft."},
-    errors={status: _WORK_ERRORS[status] for status in (400, 404, 413)},
+    errors={status: WORK_ERRORS[status] for status in (400, 404, 413)},
 )
 
 LANGUAGES = documented(
     "List languages",
     list[Language],
-    [{"code": "en", "name": "English", "targets": ["de"]}],
+    [
+        {"code": "en", "name": "English", "targets": ["de", "en"]},
+        {"code": "de", "name": "German", "targets": ["de"]},
+    ],
 )
 
 MODELS = documented(

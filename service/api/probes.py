@@ -58,7 +58,7 @@ def probe_routes(context: ApiContext) -> APIRouter:
         record.code = Unavailable.code
         phase = context.lifecycle.phase
         return error_response(
-            record.request_id,
+            request.scope,
             503,
             record.code,
             f"the service is {phase}" if context.catalogue.all_alive else "an engine died",

@@ -133,7 +133,7 @@ class SummarizeResponse(Answer):
 
 
 class Language(Answer):
-    """A source language and where it can be translated to."""
+    """A language and where it can be translated to; itself always."""
 
     code: str
     name: str

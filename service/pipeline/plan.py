@@ -80,7 +80,7 @@ class Planner:
         return self._translation(request, options)
 
     def _translation(self, request: TextRequest, options: ResolvedOptions) -> Plan:
-        segmented = split(request.text, self._language)
+        segmented = split(request.text, self._language, request.boundaries)
         parts: list[Part] = []
         for segment in segmented.segments:
             parts += self._parts_of(segment, request, options)

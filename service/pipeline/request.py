@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from service.text.segment import Boundaries
+
 
 @dataclass(frozen=True, slots=True)
 class SearchOverrides:
@@ -28,6 +30,7 @@ class TextRequest:
         priority: 0, or more for what may wait longer.
         want_tokens: Fill `Hypothesis.tokens` of the answer.
         want_alignment: Fill `Hypothesis.alignment` of the answer.
+        boundaries: Where a text to translate is cut into sentences.
     """
 
     text: str
@@ -36,6 +39,7 @@ class TextRequest:
     priority: int = 0
     want_tokens: bool = False
     want_alignment: bool = False
+    boundaries: Boundaries = Boundaries.LINES_AND_SENTENCES
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ blank lines, indentation, and the marks of lists and quotations, which no model 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from enum import Enum, auto
 
 import sentencex
 
@@ -18,6 +19,14 @@ from service.text.normalise import REPLACEMENT
 _MARKS = re.compile(r"(?:(?:[-+*•‣·–—>]|#{1,6})\s+)+(?=\S)")
 # "3." or "(3)", which sentencex makes a piece of its own in "3. Buy milk".
 _NUMBERING = re.compile(r"\(?\d{1,3}[.)]")
+
+
+class Boundaries(Enum):
+    """Where a text is split."""
+
+    LINES_AND_SENTENCES = auto()
+    SENTENCES = auto()  # a line break is white space like any other
+    NONE = auto()  # the whole text is one sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,29 +58,35 @@ class Segmented:
     trailing: str
 
 
-def split(text: str, language: str) -> Segmented:
+def split(
+    text: str, language: str, boundaries: Boundaries = Boundaries.LINES_AND_SENTENCES
+) -> Segmented:
     """Split `text` at line breaks and at the sentence ends of `language`.
 
     Args:
         text: Any text, lone surrogates included.
         language: ISO 639 code; an unknown one is no error.
+        boundaries: Which of them split.
     """
     segments: list[Segment] = []
     done = 0
     place = 0
-    for line in text.splitlines(keepends=True):
-        for start, end in _sentences(line, language):
+    by_line = boundaries is Boundaries.LINES_AND_SENTENCES
+    for line in text.splitlines(keepends=True) if by_line else [text]:
+        is_whole = boundaries is Boundaries.NONE
+        pieces = [line] if is_whole else sentencex.segment(language, _plain(line))
+        for start, end in _sentences(line, pieces):
             segments.append(Segment(line[start:end], text[done : place + start], place + start))
             done = place + end
         place += len(line)
     return Segmented(tuple(segments), text[done:])
 
 
-def _sentences(line: str, language: str) -> Iterator[tuple[int, int]]:
-    """(start, end) of each sentence of one line, without marks and white space around it."""
+def _sentences(line: str, pieces: Iterable[str]) -> Iterator[tuple[int, int]]:
+    """(start, end) of each piece of a line, without marks and white space around it."""
     last = len(line.rstrip())
     end = 0
-    for piece in sentencex.segment(language, _plain(line)):
+    for piece in pieces:
         begin, end = end, end + len(piece)
         sentence = line[begin:end].rstrip()
         start = len(sentence) - len(sentence.lstrip())
@@ -82,7 +97,7 @@ def _sentences(line: str, language: str) -> Iterator[tuple[int, int]]:
         if begin + len(sentence) < last and _NUMBERING.fullmatch(sentence, start):
             continue
         yield begin + start, begin + len(sentence)
-    assert end == len(line), "sentencex returns the text whole"
+    assert end == len(line), "the pieces are the whole line"
 
 
 def _plain(line: str) -> str:

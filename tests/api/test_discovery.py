@@ -10,7 +10,11 @@ from tests.api.local import LocalClient
 
 
 def test_languages(client: LocalClient) -> None:
-    assert client.get("/languages").json() == [{"code": "en", "name": "English", "targets": ["de"]}]
+    """As LibreTranslate: targets are listed too, and each language among its own targets."""
+    assert client.get("/languages").json() == [
+        {"code": "en", "name": "English", "targets": ["de", "en"]},
+        {"code": "de", "name": "German", "targets": ["de"]},
+    ]
 
 
 class TestSeveralTranslators:
@@ -26,10 +30,11 @@ class TestSeveralTranslators:
             )
         )
 
-    def test_languages_lists_sources_with_their_targets(self, client: LocalClient) -> None:
+    def test_languages_lists_all_with_their_targets(self, client: LocalClient) -> None:
         assert client.get("/languages").json() == [
-            {"code": "en", "name": "English", "targets": ["de", "xx"]},
-            {"code": "de", "name": "German", "targets": ["en"]},
+            {"code": "en", "name": "English", "targets": ["de", "en", "xx"]},
+            {"code": "de", "name": "German", "targets": ["de", "en"]},
+            {"code": "xx", "name": "xx", "targets": ["xx"]},
         ]
 
     def test_the_first_by_name_answers(self, client: LocalClient) -> None:

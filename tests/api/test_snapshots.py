@@ -59,12 +59,13 @@ def test_every_route_has_an_example_and_the_errors_their_shape(client: LocalClie
             for status, answer in operation["responses"].items():
                 if status != "200" and path != "/readyz":
                     schema = answer["content"]["application/json"]["schema"]
-                    assert schema == {"$ref": "#/components/schemas/ErrorBody"}
+                    error = "DeepLError" if path.startswith("/v2/") else "ErrorBody"
+                    assert schema == {"$ref": f"#/components/schemas/{error}"}
 
 
 def test_the_examples_are_requests_that_work(client: LocalClient) -> None:
     document = client.get("/openapi.json").json()
-    for path in ("/translate", "/summarize", "/detect"):
+    for path in ("/translate", "/summarize", "/detect", "/v2/translate"):
         body = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
         response = client.post(path, json=body["example"])
         assert response.status_code == 200

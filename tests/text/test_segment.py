@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.text.segment import Segmented, split
+from service.text.segment import Boundaries, Segmented, split
 
+BOUNDARIES = st.sampled_from(Boundaries)
 LANGUAGES = st.sampled_from(["en", "de", "fr", "ja", "tlh", ""])
 DELICATE = (
     *("Dr. Who left.", "z.B. so", "M. Dupont", '"Stop."', "1. ", "(2) ", "- ", "> ", "## ", "A."),
@@ -30,15 +31,32 @@ def sentences(text: str, language: str = "en") -> list[str]:
     return [segment.text for segment in split(text, language).segments]
 
 
-@given(ANY_TEXT, LANGUAGES)
-def test_is_lossless(text: str, language: str) -> None:
-    assert joined(split(text, language)) == text
+@given(ANY_TEXT, LANGUAGES, BOUNDARIES)
+def test_is_lossless(text: str, language: str, boundaries: Boundaries) -> None:
+    assert joined(split(text, language, boundaries)) == text
 
 
-@given(ANY_TEXT, LANGUAGES)
-def test_segments_stand_where_they_say(text: str, language: str) -> None:
-    for segment in split(text, language).segments:
+@given(ANY_TEXT, LANGUAGES, BOUNDARIES)
+def test_segments_stand_where_they_say(text: str, language: str, boundaries: Boundaries) -> None:
+    for segment in split(text, language, boundaries).segments:
+        assert segment.text == segment.text.strip() != ""
         assert text[segment.start : segment.end] == segment.text
+
+
+@pytest.mark.parametrize(
+    ("boundaries", "expected"),
+    [
+        (Boundaries.LINES_AND_SENTENCES, ["One", "two.", "Three."]),
+        (Boundaries.SENTENCES, ["One\ntwo.", "Three."]),
+        (Boundaries.NONE, ["One\ntwo. Three."]),
+    ],
+)
+def test_only_the_boundaries_that_are_wanted_split(
+    boundaries: Boundaries, expected: list[str]
+) -> None:
+    segments = split("- One\ntwo. Three.\n", "en", boundaries).segments
+    assert [segment.text for segment in segments] == expected
+    assert segments[0].before == "- "
 
 
 @given(ANY_TEXT, LANGUAGES)

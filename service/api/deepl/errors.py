@@ -1,0 +1,27 @@
+"""Failures in DeepL's words: `{"message": "..."}`, which its clients show to their users.
+
+Nothing else may be in the body: a `detail` that is no text crashes the official client.
+"""
+
+# DeepL's paths that are no paths here, and what there is instead. Longer prefixes come first.
+_INSTEAD = (
+    ("/v2/document", "translate the texts of a document with /v2/translate"),
+    ("/v2/glossar", "translate without a glossary_id"),
+    ("/v3/glossar", "translate without a glossary_id"),
+    ("/v2/write", "no model of this service rephrases or corrects"),
+    ("/v3/style_rules", "translate without a style_id"),
+    ("/v3/translation_memor", "translate without a translation_memory_id"),
+)
+_OFFERED = "/v2/translate, /v2/languages, /v2/usage"
+
+
+def is_deepl(path: str) -> bool:
+    """Whether a path is one of DeepL's, offered or not."""
+    return path.startswith(("/v2/", "/v3/"))
+
+
+def not_offered(method: str, path: str) -> str:
+    """What to say of a route of DeepL's that does not exist here."""
+    instead = next((hint for prefix, hint in _INSTEAD if path.startswith(prefix)), None)
+    hint = f"; {instead}" if instead else ""
+    return f"{method} {path} is not offered{hint}; of DeepL's API there are {_OFFERED}"

@@ -1,0 +1,132 @@
+"""What DeepL's clients send, validated, and the service's own request that it comes to."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from service.api.requests import LanguageCode, Options, Sent, Text, Texts, TranslateRequest
+from service.text.segment import Boundaries
+
+# Asked for, they would change the answer; to take and ignore them would be a lie.
+_NOT_OFFERED = {
+    "glossary_id": "this service has no glossary of that id",
+    "glossary_ids": "this service has no glossaries of these ids",
+    "style_id": "this service has no style rules",
+    "custom_instructions": "no model of this service follows instructions",
+    "translation_memory_id": "this service has no translation memories",
+}
+
+_BOUNDARIES = {
+    "0": Boundaries.NONE,
+    "1": Boundaries.LINES_AND_SENTENCES,
+    "nonewlines": Boundaries.SENTENCES,
+}
+
+
+def _as_word(value: Any) -> Any:
+    """0, 1, true and false as DeepL's forms spell them."""
+    return str(int(value)) if isinstance(value, (bool, int)) else value
+
+
+def _tags(value: Any) -> Any:
+    """Names of tags: a list, or separated by commas, or both."""
+    listed = [value] if isinstance(value, str) else value
+    if not isinstance(listed, list) or not all(isinstance(names, str) for names in listed):
+        raise ValueError("should be names of tags: a list, or separated by commas")
+    return [name.strip() for names in listed for name in names.split(",") if name.strip()]
+
+
+Tags = Annotated[tuple[str, ...], BeforeValidator(_tags)]
+
+
+class DeepLTranslateRequest(Sent):
+    """DeepL's request. What is not offered is refused by name."""
+
+    text: Texts = Field(description="A text or a list of texts.")
+    target_lang: LanguageCode = Field(
+        description="Language code, in any case; a region that no model knows is left away."
+    )
+    source_lang: LanguageCode | None = Field(
+        default=None, description="Language code, in any case; unset: the text's is detected."
+    )
+    context: Text | None = Field(
+        default=None, description="Taken; no model here looks beyond the text itself."
+    )
+    show_billed_characters: bool = Field(
+        default=True, description="Taken; `billed_characters` is always in the answer."
+    )
+    split_sentences: Annotated[Literal["0", "1", "nonewlines"], BeforeValidator(_as_word)] = Field(
+        default="1",
+        description="1: at line breaks and sentence ends; nonewlines: at sentence ends; "
+        "0: nowhere.",
+    )
+    preserve_formatting: bool = Field(
+        default=False, description="Taken; formatting is never corrected here."
+    )
+    formality: Literal["default", "more", "less", "prefer_more", "prefer_less"] = Field(
+        default="default",
+        description="No model here controls it: `prefer_*` is the default, `more` and `less` are "
+        "refused.",
+    )
+    model_type: (
+        Literal["quality_optimized", "prefer_quality_optimized", "latency_optimized"] | None
+    ) = Field(
+        default=None,
+        description="`latency_optimized` searches greedily, the others as the model's card says.",
+    )
+    tag_handling: Literal["xml", "html"] | None = Field(
+        default=None, description="Not offered yet: refused."
+    )
+    tag_handling_version: Literal["v1", "v2"] | None = Field(
+        default=None, description="Taken; there is one."
+    )
+    outline_detection: bool = Field(default=True, description="For `tag_handling`.")
+    non_splitting_tags: Tags = Field(default=(), description="For `tag_handling`.")
+    splitting_tags: Tags = Field(default=(), description="For `tag_handling`.")
+    ignore_tags: Tags = Field(default=(), description="For `tag_handling`.")
+    enable_beta_languages: bool = Field(default=False, description="Taken; there are none.")
+    auth_key: Any = Field(default=None, description="Accepted and ignored.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _offered(cls, fields: dict[str, Any]) -> dict[str, Any]:
+        for name, why in _NOT_OFFERED.items():
+            if fields.get(name):
+                raise ValueError(f"{name} is not offered: {why}")
+        return {name: value for name, value in fields.items() if name not in _NOT_OFFERED}
+
+    @model_validator(mode="after")
+    def _formality_is_a_preference(self) -> Self:
+        if self.formality in ("more", "less"):
+            raise ValueError(
+                f"formality {self.formality} is not supported for target_lang "
+                f"{self.target_lang}: no model here controls it; prefer_{self.formality} "
+                "translates with the default"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _tags_are_text(self) -> Self:
+        if self.tag_handling is not None:
+            raise ValueError(f"tag_handling {self.tag_handling} is not offered yet")
+        return self
+
+    @property
+    def boundaries(self) -> Boundaries:
+        """Where the texts are cut into sentences."""
+        return _BOUNDARIES[self.split_sentences]
+
+    def as_own(self, source: str, target: str) -> TranslateRequest:
+        """The same as a request of /translate, between these languages."""
+        greedy = Options(beam_size=1) if self.model_type == "latency_optimized" else Options()
+        return TranslateRequest(q=self.text, source=source, target=target, options=greedy)
+
+
+class DeepLLanguagesRequest(Sent):
+    """Which of the two lists."""
+
+    type: Literal["source", "target"] = Field(
+        default="source", description="Languages to translate from, or to."
+    )
+    enable_beta_languages: bool = Field(default=False, description="Taken; there are none.")
+    auth_key: Any = Field(default=None, description="Accepted and ignored.")

@@ -1,0 +1,132 @@
+"""DeepL's routes: its clients work with `server_url` set to this service."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from fastapi import APIRouter, Request
+from starlette.responses import JSONResponse, Response
+
+from service.api.answers import Job, text_request
+from service.api.context import ApiContext
+from service.api.deepl.documents import (
+    GLOSSARIES,
+    GLOSSARY_PAIRS,
+    LANGUAGES,
+    TRANSLATE,
+    USAGE,
+)
+from service.api.deepl.languages import served_source, served_target, sources, targets
+from service.api.deepl.requests import DeepLLanguagesRequest, DeepLTranslateRequest
+from service.api.deepl.responses import DeepLTranslateResponse, Translation
+from service.api.directions import AUTO, Direction, directions_of
+from service.api.reading import read_fields
+from service.api.record import record_of
+from service.api.requests import validated
+from service.api.usage import NO_LIMIT
+from service.api.work import answer_jobs, deadline_of, json_answer, texts_of
+from service.domain import Task
+from service.errors import ServiceError
+from service.pipeline.response import TextResponse
+
+_TAG = "DeepL"
+
+
+def deepl_translate_routes(context: ApiContext) -> APIRouter:
+    """The route that translates."""
+    router = APIRouter(tags=[_TAG])
+    catalogue = context.catalogue
+
+    async def translate(request: Request) -> Response:
+        record_of(request.scope).task = Task.TRANSLATION
+        with context.lifecycle.working():
+            wanted = validated(DeepLTranslateRequest, await read_fields(request))
+            texts = texts_of(wanted.text, "text", context.settings.max_texts)
+            deadline = deadline_of(None, context.settings)
+            target = served_target(catalogue, wanted.target_lang)
+            source = AUTO
+            if wanted.source_lang is not None and wanted.source_lang.lower() != AUTO:
+                source = served_source(catalogue, wanted.source_lang)
+            own = wanted.as_own(source, target)
+            directions = directions_of(context, texts, source, target)
+            jobs = [
+                Job(
+                    direction.model,
+                    replace(
+                        text_request(text, own, deadline.instant_s), boundaries=wanted.boundaries
+                    ),
+                )
+                for text, direction in zip(texts, directions, strict=True)
+            ]
+            answers = await answer_jobs(
+                request, context.lifecycle, jobs, deadline, keep_going=False
+            )
+            context.usage.add(sum(map(len, texts)))
+            return json_answer(_body(wanted, jobs, answers, directions), jobs)
+
+    router.post("/v2/translate", **TRANSLATE)(translate)
+    # Some clients send a GET with everything in the query string.
+    router.get("/v2/translate", include_in_schema=False)(translate)
+    return router
+
+
+def deepl_routes(context: ApiContext) -> APIRouter:
+    """The routes around it."""
+    router = APIRouter(tags=[_TAG])
+    catalogue = context.catalogue
+
+    async def languages(request: Request) -> Response:
+        wanted = validated(DeepLLanguagesRequest, await read_fields(request))
+        if wanted.type == "source":
+            listed = [{"language": code, "name": name} for code, name in sources(catalogue).items()]
+            return JSONResponse(listed)
+        return JSONResponse(
+            [
+                {"language": code, "name": name, "supports_formality": False}
+                for code, name in targets(catalogue).items()
+            ]
+        )
+
+    router.get("/v2/languages", **LANGUAGES)(languages)
+    router.post("/v2/languages", include_in_schema=False)(languages)
+
+    async def usage() -> Response:
+        return JSONResponse(
+            {"character_count": context.usage.characters, "character_limit": NO_LIMIT}
+        )
+
+    router.get("/v2/usage", **USAGE)(usage)
+    router.post("/v2/usage", include_in_schema=False)(usage)
+
+    # Clients ask these two before they translate, and go on without a glossary.
+    @router.get("/v2/glossary-language-pairs", **GLOSSARY_PAIRS)
+    async def glossary_pairs() -> Response:
+        return JSONResponse({"supported_languages": []})
+
+    @router.get("/v2/glossaries", **GLOSSARIES)
+    async def glossaries() -> Response:
+        return JSONResponse({"glossaries": []})
+
+    return router
+
+
+def _body(
+    wanted: DeepLTranslateRequest,
+    jobs: Sequence[Job],
+    answers: Sequence[TextResponse | ServiceError],
+    directions: Sequence[Direction],
+) -> DeepLTranslateResponse:
+    is_greedy = wanted.model_type == "latency_optimized"
+    used = "latency_optimized" if is_greedy else "quality_optimized"
+    model_type = {} if wanted.model_type is None else {"model_type_used": used}
+    translations = []
+    for job, answer, direction in zip(jobs, answers, directions, strict=True):
+        assert isinstance(answer, TextResponse), "one failure fails the request"
+        translations.append(
+            Translation(
+                detected_source_language=direction.source.partition("-")[0].upper(),
+                text=answer.text,
+                billed_characters=len(job.request.text),
+                **model_type,
+            )
+        )
+    return DeepLTranslateResponse(translations=translations)

@@ -14,6 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from model_export.errors import RecipeError
 from service.domain import Task
 
+# Control symbols of a vocabulary whose model obeys marks.
+TERM_BEGIN, TERM_END = "<term>", "</term>"
+PLACEHOLDERS = tuple(f"<x{number}>" for number in range(1, 9))
+
 
 class EncoderKind(StrEnum):
     """How source tokens see each other."""
@@ -42,6 +46,16 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
+class Direction(_Section):
+    """From which language into which; a summary stays in its own."""
+
+    source: str = Field(pattern=r"^\S+$")
+    target: str | None = Field(default=None, pattern=r"^\S+$")
+
+    def __str__(self) -> str:
+        return f"{self.source} {self.target}" if self.target else self.source
+
+
 class CorpusFiles(_Section):
     """One aligned corpus: two plain files, or two columns of a TSV; `.gz` too."""
 
@@ -59,6 +73,10 @@ class CorpusFiles(_Section):
     """Path of a file that names each line's origin."""
     keep_domains: tuple[str, ...] = ()
     """Origins to keep; needs `domains`."""
+    direction: Direction | None = None
+    """Which of the recipe's directions the pairs are of; needed when there are several."""
+    swapped: bool = False
+    """The pairs are read the other way round: `target` is translated into `source`."""
     licence: str = Field(min_length=1)
     """Licence of the text, in words; goes into the manifest."""
     origin: str = Field(min_length=1)
@@ -85,6 +103,7 @@ class ReversedDigits(_Section):
     """Pairs to generate."""
     max_digits: Annotated[int, Field(ge=1)] = 10
     """Longest string of digits."""
+    direction: Direction | None = None
     licence: str = "generated; no rights"
     origin: str = "made by this project"
 
@@ -101,6 +120,9 @@ class DataConfig(_Section):
     """Training pairs with a longer side are dropped and counted."""
     max_length_ratio: Annotated[float, Field(gt=1)] | None = None
     """Training pairs whose longer side has more times the words are dropped and counted."""
+    hold_out_targets: bool = False
+    """Drop training pairs whose target is a test's or the dev set's, and not only whose source is:
+    for several source languages, whose tests share their references with the training data."""
     deduplicate: bool = True
     """Drop repeated training pairs."""
     drop_empty: bool = False
@@ -113,6 +135,15 @@ class VocabularyConfig(_Section):
     size: Annotated[int, Field(ge=300)]
     """Pieces, special and byte pieces included."""
     character_coverage: Annotated[float, Field(gt=0, le=1)] = 0.9998
+
+
+class MarksConfig(_Section):
+    """Marks in the source that the model is taught to obey; see `model_export.marks`."""
+
+    terms: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Share of the training pairs repeated with a source phrase given in the target's words."""
+    placeholders: Annotated[float, Field(ge=0, le=1)] = 0.05
+    """Share repeated with placeholders on both sides."""
 
 
 class ModelConfig(_Section):
@@ -233,10 +264,13 @@ class Recipe(_Section):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")
     version: str = "1"
     task: Task
-    source_language: str
-    target_language: str | None = None
+    directions: tuple[Direction, ...] = Field(min_length=1)
+    """What the model does; with several target languages each source begins with a mark that
+    names its own (Johnson et al. 2017)."""
     data: DataConfig
     vocabulary: VocabularyConfig
+    marks: MarksConfig | None = None
+    """None: the model knows no marks."""
     model: ModelConfig = ModelConfig()
     training: TrainingConfig
     search: SearchConfig = SearchConfig()
@@ -245,10 +279,40 @@ class Recipe(_Section):
     card: Card
 
     @model_validator(mode="after")
-    def _languages(self) -> "Recipe":
-        if (self.task is Task.TRANSLATION) != (self.target_language is not None):
-            raise ValueError("target_language goes with task = 'translation' and with no other")
+    def _directions_fit(self) -> "Recipe":
+        for direction in self.directions:
+            if (self.task is Task.TRANSLATION) != (direction.target is not None):
+                raise ValueError("a direction has a target with task = 'translation' only")
+        if len(set(self.directions)) < len(self.directions):
+            raise ValueError("directions has one of them twice")
+        for corpus in (*self.data.train, *self.data.dev, *self.data.test):
+            if self.direction_of(corpus) not in self.directions:
+                raise ValueError(f"corpus {corpus.name!r} has a direction that the recipe has not")
         return self
+
+    def direction_of(self, corpus: CorpusFiles | ReversedDigits) -> Direction:
+        """The direction of a corpus's pairs.
+
+        Raises:
+            ValueError: It says none and the recipe has several.
+        """
+        if corpus.direction is not None:
+            return corpus.direction
+        if len(self.directions) > 1:
+            raise ValueError(f"corpus {corpus.name!r} has to say its direction: there are several")
+        return self.directions[0]
+
+    @property
+    def target_marks(self) -> dict[str, str]:
+        """The control symbol of each target language; {} when there is only one."""
+        targets = dict.fromkeys(each.target for each in self.directions if each.target)
+        return {target: f"<2{target}>" for target in targets} if len(targets) > 1 else {}
+
+    @property
+    def control_symbols(self) -> tuple[str, ...]:
+        """Pieces of the vocabulary that no text is encoded to."""
+        marks = () if self.marks is None else (TERM_BEGIN, TERM_END, *PLACEHOLDERS)
+        return (*self.target_marks.values(), *marks)
 
 
 def load_recipe(path: Path) -> Recipe:

@@ -7,14 +7,17 @@ that is what makes a resumed run see exactly what an uninterrupted one would.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from model_export.corpus import Split, read_split
+from model_export.config import Direction, Recipe
+from model_export.corpus import Line, Split, read_split
 from model_export.errors import TrainingError
+from model_export.marks import marked_pairs
 from service.domain import IntArray
 from service.text.tokenizer import Tokenizer
 
@@ -52,15 +55,35 @@ class Pairs:
         return len(self.sources)
 
 
-def load_pairs(run: Path, split: Split, tokenizer: Tokenizer, max_tokens: int) -> Pairs:
-    """Encode a prepared split, leaving out pairs with a side of `max_tokens` or more."""
+def load_pairs(recipe: Recipe, run: Path, tokenizer: Tokenizer) -> Pairs:
+    """Encode the training split, with marks in repeated lines where the recipe says so.
+
+    Pairs with a side of `max_source_tokens` or more are left out.
+    """
+    prefixes = source_prefixes(recipe, tokenizer)
+    lines = list(read_split(run, Split.TRAIN))
+    encoded = (
+        (tokenizer.encode(line.source), tokenizer.encode(line.target), line) for line in lines
+    )
+    marked: Iterator[tuple[list[int], list[int], Line]] = iter(())
+    if recipe.marks is not None:
+        marked = marked_pairs(lines, recipe.marks, tokenizer, recipe.training.seed)
     pairs = Pairs([], [])
-    for source, target in read_split(run, split):
-        ids = [np.array(tokenizer.encode(side), dtype=np.int64) for side in (source, target)]
-        if max(len(side) for side in ids) < max_tokens:
-            pairs.sources.append(ids[0])
-            pairs.targets.append(ids[1])
+    for source, target, line in chain(encoded, marked):
+        sides = [*prefixes[line.direction], *source], target
+        if max(map(len, sides)) < recipe.limits.max_source_tokens:
+            pairs.sources.append(np.array(sides[0], dtype=np.int64))
+            pairs.targets.append(np.array(sides[1], dtype=np.int64))
     return pairs
+
+
+def source_prefixes(recipe: Recipe, tokenizer: Tokenizer) -> dict[Direction, tuple[int, ...]]:
+    """Token ids that a source of each direction begins with."""
+    ids = {target: tokenizer.control_id(symbol) for target, symbol in recipe.target_marks.items()}
+    return {
+        direction: (ids[direction.target],) if direction.target in ids else ()
+        for direction in recipe.directions
+    }
 
 
 def batch_plan(pairs: Pairs, batch_tokens: int, seed: int, epoch: int) -> list[IntArray]:

@@ -1,9 +1,7 @@
 """Which target tokens go with which source tokens, learned from a run's training pairs.
 
-IBM model 1 (Brown et al. 1993, sec. 4.1): every target token comes from one source token or
-from none, whatever their positions; expectation maximisation finds t(f | e), the probability
-of target token f given source token e. For tokens of one joint vocabulary that is enough: the
-lists only have to contain what the model will say, not to rank it.
+IBM model 1 says how probable a target token is given a source token. For tokens of one joint
+vocabulary that is enough: the lists only have to contain what the model will say, not to rank it.
 """
 
 from pathlib import Path
@@ -11,13 +9,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from model_export.alignment import translation_table
 from model_export.config import ShortlistConfig
 from model_export.corpus import Split, read_split
 from service.decoding.shortlist import NO_CANDIDATE, Shortlist
 from service.domain import IntArray
 from service.text.tokenizer import Tokenizer
-
-ITERATIONS = 5
 
 # Pairs of a source and a target token that are looked at; memory is about 40 bytes each. Of a
 # larger corpus, evenly spaced sentences stand for the others.
@@ -37,7 +34,7 @@ def build_shortlist(config: ShortlistConfig, run: Path, tokenizer: Tokenizer) ->
     if vocabulary < 2 * config.frequent:
         return None
     sources, targets = [], []
-    for source, target in read_split(run, Split.TRAIN):
+    for source, target, _ in read_split(run, Split.TRAIN):
         sources.append(np.unique(tokenizer.encode(source)))
         targets.append(np.array([*tokenizer.encode(target), tokenizer.end_id]))
     frequency = np.bincount(np.concatenate(targets), minlength=vocabulary)
@@ -49,37 +46,6 @@ def build_shortlist(config: ShortlistConfig, run: Path, tokenizer: Tokenizer) ->
         frequent,
         _best(given, produced, probability, frequent, (vocabulary, config.per_token)),
     )
-
-
-def translation_table(
-    sources: list[IntArray], targets: list[IntArray], null_id: int
-) -> tuple[IntArray, IntArray, npt.NDArray[np.float64]]:
-    """t(f | e) of all pairs of tokens that share a sentence pair.
-
-    Args:
-        sources: Tokens of each source sentence, each once.
-        targets: Tokens of each target sentence.
-        null_id: Stands for "no source token" in every source sentence.
-
-    Returns:
-        e, f and t(f | e), [P] each; the t(f | e) of an e sum to 1.
-    """
-    pairs = list(zip(sources, targets, strict=True))
-    given = np.concatenate([np.tile([null_id, *e], len(f)) for e, f in pairs])
-    produced = np.concatenate([np.repeat(f, len(e) + 1) for e, f in pairs])
-    # Number of the target token that each link explains.
-    widths = np.concatenate([np.full(len(f), len(e) + 1) for e, f in pairs])
-    explained = np.repeat(np.arange(len(widths)), widths)
-    tokens = int(max(given.max(), produced.max())) + 1
-    keys, link = np.unique(given * tokens + produced, return_inverse=True)
-    given, produced = keys // tokens, keys % tokens
-    probability = np.ones(len(keys))
-    for _ in range(ITERATIONS):
-        share = probability[link]
-        share /= np.bincount(explained, share)[explained]
-        count = np.bincount(link, share)
-        probability = count / np.bincount(given, count)[given]
-    return given, produced, probability
 
 
 def _sample(

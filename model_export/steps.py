@@ -9,14 +9,13 @@ evaluate  bundle/, data/     -> evaluation.json, and the scores in the bundle's 
 
 import logging
 from collections.abc import Callable
-from itertools import islice
 from pathlib import Path
 
 from model_export.bundle import export_bundle
 from model_export.card import write_card
 from model_export.config import Recipe
 from model_export.corpus import Split, read_split
-from model_export.dataset import load_pairs
+from model_export.dataset import load_pairs, source_prefixes
 from model_export.evaluation import evaluate_bundle, record_scores
 from model_export.metrics import bleu, rouge
 from model_export.model.search import TorchDecoder
@@ -75,7 +74,7 @@ def train_step(recipe: Recipe, run: Path) -> None:
     """Train on the prepared data; resumes."""
     tokenizer = load_vocabulary(run)
     with join_processes() as process:
-        pairs = load_pairs(run, Split.TRAIN, tokenizer, recipe.limits.max_source_tokens)
+        pairs = load_pairs(recipe, run, tokenizer)
         if process.leads:
             logger.info("training on %d pairs in %s", len(pairs), run)
         progress = train(
@@ -98,11 +97,16 @@ def train_step(recipe: Recipe, run: Path) -> None:
 def _dev_scorer(
     recipe: Recipe, run: Path, tokenizer: Tokenizer, process: Process
 ) -> Callable[[Seq2Seq], float]:
-    """Greedy decoding of the first dev sentences: BLEU, or the mean of ROUGE-1, 2 and L."""
+    """Greedy decoding of evenly spaced dev sentences: BLEU, or the mean of ROUGE-1, 2 and L."""
     count = recipe.training.evaluate_sentences if process.leads else 0
-    dev = list(islice(read_split(run, Split.DEV), count))
-    sources = [[*tokenizer.encode(source), tokenizer.end_id] for source, _ in dev]
-    references = [target for _, target in dev]
+    lines = list(read_split(run, Split.DEV))
+    dev = lines[:: max(1, len(lines) // count)][:count] if count else []
+    prefixes = source_prefixes(recipe, tokenizer)
+    sources = [
+        [*prefixes[line.direction], *tokenizer.encode(line.source), tokenizer.end_id]
+        for line in dev
+    ]
+    references = [line.target for line in dev]
     longest = max((len(tokenizer.encode(target)) for target in references), default=0)
     greedy = SearchOptions(
         beam_size=1,

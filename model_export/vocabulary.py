@@ -11,7 +11,7 @@ import io
 import json
 import logging
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,11 +51,12 @@ _FIXED: dict[str, Any] = {
 }
 
 
-def prepare_vocabulary(config: VocabularyConfig, run: Path) -> Path:
+def prepare_vocabulary(config: VocabularyConfig, control_symbols: Sequence[str], run: Path) -> Path:
     """Train the vocabulary on both sides of a run's training data, unless that is done.
 
     Args:
         config: The recipe's vocabulary section.
+        control_symbols: Pieces that no text is encoded to.
         run: Run directory with prepared data.
 
     Returns:
@@ -67,7 +68,11 @@ def prepare_vocabulary(config: VocabularyConfig, run: Path) -> Path:
     """
     outputs = read_report(run).outputs
     made_of = {
-        "settings": {**_FIXED, **config.model_dump(mode="json")},
+        "settings": {
+            **_FIXED,
+            **config.model_dump(mode="json"),
+            "control_symbols": list(control_symbols),
+        },
         "text": {name: digest for name, digest in outputs.items() if "/train." in name},
     }
     path, record_path = run / MODEL_NAME, run / RECORD_NAME
@@ -76,7 +81,7 @@ def prepare_vocabulary(config: VocabularyConfig, run: Path) -> Path:
         if earlier == {**made_of, "sha256": _sha256(path.read_bytes())}:
             logger.info("the vocabulary is already trained: %s", path)
             return path
-    model = train_vocabulary(config, _training_text(run))
+    model = train_vocabulary(config, control_symbols, _training_text(run))
     path.write_bytes(model)
     # Last: a model whose record does not fit is trained again.
     record = {**made_of, "sha256": _sha256(model)}
@@ -97,7 +102,9 @@ def load_vocabulary(run: Path) -> Tokenizer:
     return Tokenizer.load(path)
 
 
-def train_vocabulary(config: VocabularyConfig, sentences: Iterable[str]) -> bytes:
+def train_vocabulary(
+    config: VocabularyConfig, control_symbols: Sequence[str], sentences: Iterable[str]
+) -> bytes:
     """A SentencePiece model of normalised sentences, as the bytes of its file.
 
     Sentences and model travel in memory, so no path of this machine ends up in the model.
@@ -112,6 +119,7 @@ def train_vocabulary(config: VocabularyConfig, sentences: Iterable[str]) -> byte
             model_writer=model,
             vocab_size=config.size,
             character_coverage=config.character_coverage,
+            control_symbols=list(control_symbols),
             minloglevel=2,  # errors only
             **_FIXED,
         )
@@ -129,7 +137,7 @@ def train_vocabulary(config: VocabularyConfig, sentences: Iterable[str]) -> byte
 
 def _training_text(run: Path) -> Iterator[str]:
     for pair in read_split(run, Split.TRAIN):
-        yield from pair
+        yield from (pair.source, pair.target)
 
 
 def _sha256(content: bytes) -> str:

@@ -8,12 +8,13 @@ prepare    all of it, once per run directory
 """
 
 from model_export.corpus.cleaning import Split
-from model_export.corpus.prepare import prepare_corpus, read_split
+from model_export.corpus.prepare import Line, prepare_corpus, read_split
 from model_export.corpus.report import CorpusReport, InputReport, SplitTotals, read_report
 
 __all__ = [
     "CorpusReport",
     "InputReport",
+    "Line",
     "Split",
     "SplitTotals",
     "prepare_corpus",

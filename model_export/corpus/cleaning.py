@@ -34,6 +34,7 @@ class Reason(StrEnum):
     LONG = "too_long"
     RATIO = "length_ratio"
     HELD_OUT = "source_in_dev_or_test"
+    HELD_OUT_TARGET = "target_in_dev_or_test"
     DUPLICATE = "duplicate_pair"
 
 
@@ -57,6 +58,7 @@ class Cleaner:
         self._data = data
         self._test_sources: set[bytes] = set()
         self._dev_sources: set[bytes] = set()
+        self._held_out_targets: set[bytes] = set()
         self._train_pairs: set[bytes] = set()
         # Without dev files, a share of the training sources becomes the dev set.
         self._dev_share = 0.0 if data.dev else data.dev_fraction
@@ -87,6 +89,8 @@ class Cleaner:
                 return Reason.EMPTY
             raise CorpusError(f"{reader.place(pair, target=bool(source))}: empty side")
         key = _key(fold(source))
+        if split is not Split.TRAIN and self._data.hold_out_targets:
+            self._held_out_targets.add(_key(fold(target)))
         if split is Split.TEST:
             self._test_sources.add(key)
             return Kept(split, pair.source, pair.target)
@@ -100,6 +104,8 @@ class Cleaner:
     def _judge_train(self, key: bytes, source: str, target: str) -> Kept | Reason:
         if key in self._dev_sources:
             return Reason.HELD_OUT
+        if self._held_out_targets and _key(fold(target)) in self._held_out_targets:
+            return Reason.HELD_OUT_TARGET
         words = sorted((len(source.split()), len(target.split())))
         if words[1] > self._data.max_words:
             return Reason.LONG

@@ -1,6 +1,7 @@
 """Write a run directory's `data/`, once, and say in corpus.json what it was made of.
 
 RUN/data/{train,dev,test}.{source,target}    one sentence a line, LF, UTF-8
+RUN/data/{train,dev,test}.direction          the languages of each line, "en de"
 RUN/corpus.json                              written last: its presence says "complete"
 """
 
@@ -10,11 +11,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO, NamedTuple, Self
 
 from tqdm import tqdm
 
-from model_export.config import CorpusFiles, DataConfig, ReversedDigits
+from model_export.config import CorpusFiles, DataConfig, Direction, Recipe, ReversedDigits
 from model_export.corpus.cleaning import Cleaner, Kept, Reason, Split
 from model_export.corpus.digits import DigitsReader
 from model_export.corpus.reading import FilesReader, PairReader, file_sha256, read_lines
@@ -31,17 +32,25 @@ logger = logging.getLogger(__name__)
 
 # Goes up when the same recipe and files would give other lines than before: `prepare` then
 # makes them again.
-RULES_VERSION = 1
+RULES_VERSION = 2
 
 
-def prepare_corpus(data: DataConfig, run: Path, environment: Mapping[str, str]) -> CorpusReport:
+class Line(NamedTuple):
+    """A prepared pair."""
+
+    source: str
+    target: str
+    direction: Direction
+
+
+def prepare_corpus(recipe: Recipe, run: Path, environment: Mapping[str, str]) -> CorpusReport:
     """Clean and split the corpora of a recipe; nothing is done if that has been done.
 
     The same recipe and files give the same bytes. An interrupted run leaves no corpus.json
     and is made again from the start.
 
     Args:
-        data: The recipe's data section.
+        recipe: Names the corpora and how they are cleaned.
         run: Run directory, made if needed.
         environment: Values for `${NAME}` in the recipe's paths.
 
@@ -53,10 +62,15 @@ def prepare_corpus(data: DataConfig, run: Path, environment: Mapping[str, str]) 
         CorpusError: A file is missing or broken; the message names file and line. Or nothing
             is left for training, or for the dev set that was asked for.
     """
-    settings = {"rules_version": RULES_VERSION, **data.model_dump(mode="json")}
+    data = recipe.data
+    settings = {
+        "rules_version": RULES_VERSION,
+        "directions": [str(direction) for direction in recipe.directions],
+        **data.model_dump(mode="json"),
+    }
     # Tests first, then dev: `Cleaner` has to know what is held out.
     inputs = [
-        _Input(split, corpus, environment)
+        _Input(split, corpus, recipe.direction_of(corpus), environment)
         for split, corpora in (
             (Split.TEST, data.test),
             (Split.DEV, data.dev),
@@ -87,16 +101,25 @@ def prepare_corpus(data: DataConfig, run: Path, environment: Mapping[str, str]) 
     return report
 
 
-def read_split(run: Path, split: Split) -> Iterator[tuple[str, str]]:
-    """(source, target) pairs of a prepared run, in order.
+def read_split(run: Path, split: Split) -> Iterator[Line]:
+    """Lines of a prepared run, in order.
 
     Train and dev are normalised; test is as published, to be normalised by what serves it.
     """
-    source, target = (read_lines(run / _name(split, side)) for side in _SIDES)
-    return zip(source, target, strict=True)
+    columns = (read_lines(run / _name(split, side)) for side in _SIDES)
+    known: dict[str, Direction] = {}
+    for source, target, languages in zip(*columns, strict=True):
+        if languages not in known:
+            known[languages] = _direction(languages)
+        yield Line(source, target, known[languages])
 
 
-_SIDES = ("source", "target")
+def _direction(languages: str) -> Direction:
+    first, _, second = languages.partition(" ")
+    return Direction(source=first, target=second or None)
+
+
+_SIDES = ("source", "target", "direction")
 
 
 def _name(split: Split, side: str) -> str:
@@ -114,9 +137,11 @@ class _Input:
         self,
         split: Split,
         corpus: CorpusFiles | ReversedDigits,
+        direction: Direction,
         environment: Mapping[str, str],
     ) -> None:
         self.split = split
+        self._direction = direction
         self._corpus = corpus
         self._domains: frozenset[str] = frozenset()
         self._reader: PairReader
@@ -141,7 +166,7 @@ class _Input:
             missing_domains.discard(pair.domain or "")
             verdict = cleaner.judge(pair, self.split, self._reader, self._domains)
             if isinstance(verdict, Kept):
-                writer.write(verdict)
+                writer.write(verdict, self._direction)
                 kept[verdict.split] += 1
             else:
                 dropped[verdict] += 1
@@ -185,8 +210,8 @@ class _Writer:
     ) -> None:
         self._stack.close()
 
-    def write(self, pair: Kept) -> None:
-        for side, text in zip(_SIDES, (pair.source, pair.target), strict=True):
+    def write(self, pair: Kept, direction: Direction) -> None:
+        for side, text in zip(_SIDES, (pair.source, pair.target, str(direction)), strict=True):
             self._files[pair.split, side].write(text.encode("utf-8") + b"\n")
             self._counts[pair.split, side] += len(text.split())
         self._counts[pair.split, "pairs"] += 1

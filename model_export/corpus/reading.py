@@ -8,7 +8,7 @@ import gzip
 import hashlib
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 from string import Template
@@ -92,6 +92,12 @@ class FilesReader:
             CorpusError: A file is missing, broken or no UTF-8, a TSV line has another number
                 of columns than the first, or the files differ in length.
         """
+        for pair in self._pairs():
+            swapped = self._files.swapped
+            yield replace(pair, source=pair.target, target=pair.source) if swapped else pair
+
+    def _pairs(self) -> Iterator[Pair]:
+        """As the files have them."""
         rows = enumerate(read_aligned(self._paths), start=1)
         has_domains = self._files.domains is not None
         if self._files.tsv is None:
@@ -108,6 +114,7 @@ class FilesReader:
 
     def place(self, pair: Pair, *, target: bool) -> str:
         """File, line and for a TSV the column of one side of `pair`."""
+        target = target != self._files.swapped
         if self._files.tsv is None:
             return f"{self._paths[int(target)]}, line {pair.line}"
         return f"{self._paths[0]}, line {pair.line}, column {self._files.tsv_columns[int(target)]}"

@@ -28,6 +28,7 @@ class _Processor(Protocol):
 
     def encode(self, text: str) -> list[int]: ...
     def id_to_piece(self, id_: int, /) -> str: ...
+    def piece_to_id(self, piece: str, /) -> int: ...
     def get_piece_size(self) -> int: ...
     def is_control(self, id_: int, /) -> bool: ...
     def is_unused(self, id_: int, /) -> bool: ...
@@ -85,6 +86,17 @@ class Tokenizer:
                 "normalisation, byte fallback and a dummy prefix"
             )
         return tokenizer
+
+    def control_id(self, symbol: str) -> int:
+        """The id of a control symbol, which no text is encoded to.
+
+        Raises:
+            KeyError: The vocabulary has none of that name.
+        """
+        id_ = self._processor.piece_to_id(symbol)
+        if not self._processor.is_control(id_):
+            raise KeyError(symbol)
+        return id_
 
     def encode(self, text: str) -> list[int]:
         """Token ids of `normalise(text)`, without start or end mark; [] for blank text."""

@@ -1,0 +1,53 @@
+"""What word alignment says about a stretch of the source: which target words came of it."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+
+from service.text.alignment import AlignedWord, SourceWord, words
+from service.text.normalise import Span
+
+
+class Evidence:
+    """Alignment, asked by target word. Holds nothing that changes.
+
+    Args:
+        target_words: Places of the target's words, in order.
+        aligned: What is known of some or all of them.
+    """
+
+    def __init__(self, target_words: Sequence[Span], aligned: Sequence[AlignedWord]) -> None:
+        starts = [start for start, _ in target_words]
+        self._sources: list[list[tuple[Span, float]]] = [[] for _ in target_words]
+        for word in aligned:
+            place = bisect_right(starts, word.span[0]) - 1
+            if place >= 0 and word.sources:
+                self._sources[place] += _sharpened(word.sources)
+
+    def share(self, word: int, span: Span) -> float:
+        """How much of target word number `word` comes of source characters `span`, 0..1.
+
+        0 as well for a word of which nothing is known.
+        """
+        start, end = span
+        total = came = 0.0
+        for (first, last), weight in self._sources[word]:
+            total += weight
+            came += weight * max(0, min(end, last) - max(start, first)) / (last - first)
+        return came / total if total else 0.0
+
+
+def proportional(source: str, target: str) -> tuple[AlignedWord, ...]:
+    """Alignment for want of a better one: each target word with the source word as far along."""
+    source_words, target_words = words(source), words(target)
+    if not source_words:
+        return ()
+    ratio = len(source_words) / max(1, len(target_words))
+    return tuple(
+        AlignedWord(span, (SourceWord(source_words[int((number + 0.5) * ratio)], 1.0),))
+        for number, span in enumerate(target_words)
+    )
+
+
+def _sharpened(sources: Sequence[SourceWord]) -> list[tuple[Span, float]]:
+    # Squares: attention gives its second choices more than they did for the word.
+    return [(source.span, source.weight**2) for source in sources]

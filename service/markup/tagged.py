@@ -1,0 +1,77 @@
+"""A text with inline tags: a sequence of strings and tags, in the order they are read.
+
+Worked case, for ``Press <b>Enter</b>.``::
+
+    ["Press ", Tag(Kind.OPEN, "b", "<b>"), "Enter", Tag(Kind.CLOSE, "b", "</b>"), "."]
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+
+
+class Kind(Enum):
+    """What a tag does."""
+
+    OPEN = auto()
+    CLOSE = auto()
+    EMPTY = auto()  # stands at a place: a line break, an image, a comment, something kept as it is
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """An inline tag.
+
+    Attributes:
+        kind: Whether it opens or closes an element, or stands alone.
+        name: What an opening tag and the one that closes it have in common.
+        source: As it is written in the document; nobody here looks into it.
+        reads: What the model reads in its place: nothing, or a space for what parts words
+            without any, like ``<br>``.
+    """
+
+    kind: Kind
+    name: str
+    source: str
+    reads: str = ""
+
+
+Piece = str | Tag
+
+
+def plain_text(pieces: Iterable[Piece]) -> str:
+    """What the model reads of a text with tags."""
+    return "".join(piece.reads if isinstance(piece, Tag) else piece for piece in pieces)
+
+
+def partners(pieces: Sequence[Piece]) -> dict[int, int] | None:
+    """Each opening and closing tag's place in `pieces`, with its partner's.
+
+    None if some tag has no partner, or two elements overlap without one being in the other.
+    """
+    found: dict[int, int] = {}
+    open_: list[tuple[int, str]] = []
+    for index, piece in enumerate(pieces):
+        if isinstance(piece, str) or piece.kind is Kind.EMPTY:
+            continue
+        if piece.kind is Kind.OPEN:
+            open_.append((index, piece.name))
+            continue
+        if not open_ or open_[-1][1] != piece.name:
+            return None
+        opened, _ = open_.pop()
+        found[opened], found[index] = index, opened
+    return None if open_ else found
+
+
+def tidied(pieces: Iterable[Piece]) -> list[Piece]:
+    """The same without empty strings and with neighbouring strings joined."""
+    tidy: list[Piece] = []
+    for piece in pieces:
+        if isinstance(piece, Tag):
+            tidy.append(piece)
+        elif piece and tidy and isinstance(tidy[-1], str):
+            tidy[-1] += piece
+        elif piece:
+            tidy.append(piece)
+    return tidy

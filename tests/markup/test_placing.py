@@ -1,0 +1,230 @@
+"""Tags in a translation: all of them, once, inside what they were inside, where they belong."""
+
+import itertools
+import math
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.markup.placing import best_order, best_run, place_tags
+from service.markup.tagged import Kind, Piece, Tag, partners, plain_text, tidied
+from tests.markup.tagging import alignments, anyhow, links, nested, tagged, written
+
+TARGETS = st.one_of(
+    st.lists(
+        st.sampled_from(["ein", "Hund", ",", "!", " ", "  ", "große", "12 %"]), max_size=12
+    ).map("".join),
+    st.text(max_size=12),
+)
+
+
+def tags(pieces: Sequence[Piece]) -> list[Tag]:
+    return [piece for piece in pieces if isinstance(piece, Tag)]
+
+
+def parents(pieces: Sequence[Piece]) -> dict[Tag, Tag | None]:
+    """The opening tag that each tag is inside of."""
+    found: dict[Tag, Tag | None] = {}
+    inside: list[Tag] = []
+    for tag in tags(pieces):
+        if tag.kind is Kind.CLOSE:
+            inside.pop()
+        found[tag] = inside[-1] if inside else None
+        if tag.kind is Kind.OPEN:
+            inside.append(tag)
+    return found
+
+
+def pairs(pieces: Sequence[Piece]) -> dict[Tag, Tag] | None:
+    """Each tag's partner."""
+    found = partners(pieces)
+    if found is None:
+        return None
+    named = {place: tag for place, tag in enumerate(pieces) if isinstance(tag, Tag)}
+    return {named[here]: named[there] for here, there in found.items()}
+
+
+@given(data=st.data(), source=nested(), target=TARGETS)
+def test_nesting_is_kept_and_every_tag_is_there_once(
+    data: st.DataObject, source: list[Piece], target: str
+) -> None:
+    placed = place_tags(source, target, data.draw(alignments(source, target)))
+    assert sorted(written([tag]) for tag in tags(placed)) == sorted(
+        written([tag]) for tag in tags(source)
+    )
+    assert pairs(placed) == pairs(source)
+    assert parents(placed) == parents(source)
+
+
+@given(data=st.data(), source=anyhow, target=TARGETS)
+def test_tags_without_partners_keep_the_order_of_all(
+    data: st.DataObject, source: list[Piece], target: str
+) -> None:
+    placed = place_tags(source, target, data.draw(alignments(source, target)))
+    if partners(source) is None:
+        assert tags(placed) == tags(source)
+    else:
+        assert parents(placed) == parents(source)
+
+
+@given(data=st.data(), source=st.one_of(nested(), anyhow), target=TARGETS)
+def test_the_target_is_kept_but_for_white_space_around_what_is_empty(
+    data: st.DataObject, source: list[Piece], target: str
+) -> None:
+    placed = place_tags(source, target, data.draw(alignments(source, target)))
+    text = "".join(piece for piece in placed if isinstance(piece, str))
+    assert "".join(text.split()) == "".join(target.split())
+    if all(tag.kind is not Kind.EMPTY for tag in tags(source)) and partners(source) is None:
+        assert text == target
+    assert placed == tidied(placed)
+
+
+@given(source=st.one_of(nested(), anyhow))
+def test_what_the_model_leaves_as_it_is_stays_as_it_is(source: list[Piece]) -> None:
+    assert place_tags(source, plain_text(source), []) == tidied(source)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "pairs", "expected"),
+    [
+        pytest.param(
+            "I saw the <b>red</b> <i>house</i> yesterday.",
+            "Gestern sah ich das rote Haus.",
+            "Gestern=yesterday sah=saw ich=I das=the rote=red Haus=house .=.",
+            "Gestern sah ich das <b>rote</b> <i>Haus</i>.",
+            id="words",
+        ),
+        pytest.param(
+            "the <a>red house</a> of <b>Tom</b>",
+            "Toms rotes Haus",
+            "Toms=Tom rotes=red Haus=house",
+            "<b>Toms</b> <a>rotes Haus</a>",
+            id="elements that change places",
+        ),
+        pytest.param(
+            "she <b>called up</b> Tom today",
+            "sie rief heute Tom an",
+            "sie=she rief=called heute=today Tom=Tom an=up",
+            "sie <b>rief</b> heute Tom an",
+            id="a part that is far away is left out",
+        ),
+        pytest.param(
+            "he <b>has <i>really never</i> seen</b> it",
+            "er hat es wirklich nie gesehen",
+            "er=he hat=has es=it wirklich=really nie=never gesehen=seen",
+            "er <b>hat es <i>wirklich nie</i> gesehen</b>",
+            id="an element in an element",
+        ),
+        pytest.param(
+            "<b>Do</b> you know Tom?",
+            "Kennst du Tom?",
+            "Kennst=know du=you Tom=Tom ?=?",
+            "<b>Kennst</b> du Tom?",
+            id="what has no translation is around the word in its place",
+        ),
+        pytest.param(
+            "the un<b>believ</b>able dog",
+            "der unglaubliche Hund",
+            "der=the unglaubliche=unbelievable Hund=dog",
+            "der <b>unglaubliche</b> Hund",
+            id="part of a word",
+        ),
+        pytest.param(
+            "<b>the whole dog</b>", "nichts davon", "", "<b>nichts davon</b>", id="around all"
+        ),
+        pytest.param(
+            "first <br/> second",
+            "eins zwei",
+            "eins=first zwei=second",
+            "eins <br/> zwei",
+            id="white space on both sides",
+        ),
+        pytest.param(
+            "first<br/>second",
+            "eins zwei",
+            "eins=first zwei=second",
+            "eins<br/>zwei",
+            id="in place of white space",
+        ),
+        pytest.param(
+            "a note<x/> here",
+            "hier eine Notiz.",
+            "hier=here eine=a Notiz=note",
+            "hier eine Notiz<x/>.",
+            id="touches the word before it",
+        ),
+        pytest.param(
+            "a <x/>note here",
+            "hier eine Notiz",
+            "hier=here eine=a Notiz=note",
+            "hier eine <x/>Notiz",
+            id="touches the word behind it",
+        ),
+        pytest.param(
+            "see <x/> <y/> here",
+            "hier sehen",
+            "hier=here sehen=see",
+            "<x/> <y/> hier sehen",
+            id="several in a row stay together",
+        ),
+        pytest.param(
+            "a <b></b>dog", "ein Hund", "ein=a Hund=dog", "ein <b></b>Hund", id="no content"
+        ),
+        pytest.param(
+            "no end <b>here",
+            "hier ohne Ende",
+            "hier=here ohne=no Ende=end",
+            "hier ohne Ende<b>",
+            id="without a partner",
+        ),
+    ],
+)
+def test_worked_examples(source: str, target: str, pairs: str, expected: str) -> None:
+    pieces = tagged(source)
+    assert written(place_tags(pieces, target, links(pieces, target, pairs))) == expected
+
+
+def test_without_alignment_tags_go_as_far_along_as_they_were() -> None:
+    source = tagged("a b <i>c d</i> e<br/>f")
+    assert written(place_tags(source, "u v w x y z", None)) == "u v <i>w x</i> y<br/>z"
+    assert written(place_tags(source, "u v w x y z", [])) == "u v <i>w x</i> y<br/>z"
+
+
+@pytest.mark.parametrize("depth", [5, 3_000])
+def test_depth_and_size_have_no_price(depth: int) -> None:
+    source = tagged("a <b>" * depth + "x" + "</b>" * depth)
+    placed = place_tags(source, "ein Hund " * depth, None)
+    assert tags(placed) == tags(source)
+    assert plain_text(placed) == "ein Hund " * depth
+
+
+@given(st.lists(st.sampled_from([-2, -1, -0.5, 0, 0.5, 1, -math.inf]), max_size=8))
+def test_the_best_run_is_the_best_of_all(gains: list[float]) -> None:
+    runs = [
+        (start, end)
+        for start, end in itertools.combinations(range(len(gains) + 1), 2)
+        if gains[start] > 0 and gains[end - 1] > 0
+    ]
+    best = max(runs, key=lambda run: (sum(gains[slice(*run)]), -run[0], run[1]), default=None)
+    assert best_run(gains) == best
+
+
+@given(st.data(), st.integers(1, 4), st.integers(0, 5))
+def test_the_best_order_is_the_best_of_all(data: st.DataObject, stretches: int, words: int) -> None:
+    row = st.lists(st.integers(0, 4), min_size=stretches, max_size=stretches)
+    shares = data.draw(st.lists(row, min_size=words, max_size=words))
+
+    def worth(cuts: Sequence[int]) -> int:
+        bounds = list(itertools.pairwise([0, *cuts, words]))
+        return sum(
+            shares[word][stretch]
+            for stretch, (start, end) in enumerate(bounds)
+            for word in range(start, end)
+        )
+
+    cuts = best_order(shares, stretches)
+    assert cuts == sorted(cuts)
+    every = itertools.combinations_with_replacement(range(words + 1), stretches - 1)
+    assert worth(cuts) == max(map(worth, every))

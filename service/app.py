@@ -18,6 +18,7 @@ from service.api.context import ApiContext
 from service.api.deepl.routes import deepl_routes, deepl_translate_routes
 from service.api.errors import error_codes, handle_http_error, handle_service_error
 from service.api.languages import language_routes
+from service.api.libretranslate import libretranslate_routes
 from service.api.lifecycle import Lifecycle
 from service.api.middleware import BodyLimit, RequestMiddleware
 from service.api.models import model_routes
@@ -154,7 +155,7 @@ def create_app(
     others = [
         routes(context) for routes in (language_routes, deepl_routes, model_routes, probe_routes)
     ]
-    for router in (*work, *others):
+    for router in (*work, *others, libretranslate_routes(app, context)):
         app.include_router(router)
     add_pages(app, context)
     use_own_document(app)

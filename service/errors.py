@@ -4,7 +4,8 @@
     |- RequestError                   bad_request           400
     |  |- UnsupportedLanguage         unsupported_language  400
     |  |- TooLarge                    too_large             413
-    |  `- UnknownModel                unknown_model         404
+    |  |- UnknownModel                unknown_model         404
+    |  `- NotOffered                  not_offered           403
     |- Overloaded                     overloaded            429   (Retry-After)
     |- Unavailable                    unavailable           503   (Retry-After)
     |  |- Draining                    draining              503
@@ -57,6 +58,13 @@ class TooLarge(RequestError):
 class UnknownModel(RequestError):
     code = "unknown_model"
     http_status = 404
+
+
+class NotOffered(RequestError):
+    """A route that other services have and this one does not."""
+
+    code = "not_offered"
+    http_status = 403
 
 
 class Overloaded(ServiceError):

@@ -19,6 +19,12 @@ _READY = {
     "failed": [],
 }
 
+_EXPOSITION = """\
+# HELP seq2serve_ready 1 when /readyz says ready, else 0.
+# TYPE seq2serve_ready gauge
+seq2serve_ready 1.0
+"""
+
 
 def probe_routes(context: ApiContext) -> APIRouter:
     """Routes that orchestrators and Prometheus ask."""
@@ -69,7 +75,12 @@ def probe_routes(context: ApiContext) -> APIRouter:
         "/metrics",
         summary="Prometheus metrics",
         response_class=Response,
-        responses={200: {"content": {"text/plain": {}}, "description": "Exposition format."}},
+        responses={
+            200: {
+                "content": {"text/plain": {"example": _EXPOSITION}},
+                "description": "Exposition format.",
+            }
+        },
     )
     async def metrics(request: Request) -> Response:
         encode, content_type = choose_encoder(request.headers.get("accept", ""))

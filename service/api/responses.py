@@ -140,6 +140,35 @@ class Language(Answer):
     targets: list[str]
 
 
+class NamedLanguage(Answer):
+    """A language, or `auto`."""
+
+    code: str
+    name: str
+
+
+class FrontendLanguages(Answer):
+    """What a page shows first."""
+
+    source: NamedLanguage
+    target: NamedLanguage = Field(description="Empty where nothing is translated.")
+
+
+class FrontendSettings(Answer):
+    """LibreTranslate's, with its names."""
+
+    charLimit: int = Field(description="Characters of one text.")  # noqa: N815
+    frontendTimeout: int = Field(  # noqa: N815
+        description="Milliseconds that a page waits for the next key before it translates."
+    )
+    apiKeys: bool = Field(description="Whether there are API keys.")  # noqa: N815
+    keyRequired: bool = Field(description="Whether one is needed.")  # noqa: N815
+    suggestions: bool = Field(description="Whether better translations can be suggested.")
+    filesTranslation: bool = Field(description="Whether files are translated.")  # noqa: N815
+    supportedFilesFormat: list[str] = Field(description="Their suffixes.")  # noqa: N815
+    language: FrontendLanguages
+
+
 class Model(Answer):
     """A bundle that is served."""
 

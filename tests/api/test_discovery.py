@@ -5,6 +5,7 @@ import re
 import pytest
 
 from service.api.catalogue import FailedModel
+from service.settings import Settings
 from tests.api.fakes import SUMMARIZER, TRANSLATOR, FakeModels
 from tests.api.local import LocalClient
 
@@ -47,6 +48,33 @@ class TestSeveralTranslators:
         assert response.status_code == 200  # German is not a source of xx, English is likelier
         both = client.post("/translate", json={"q": texts, "source": "auto", "target": "en"})
         assert both.json()["translatedText"] == [texts[0].upper(), texts[1]]
+
+
+class TestLibreTranslate:
+    def test_settings_are_those_that_hold(self, client: LocalClient, settings: Settings) -> None:
+        assert client.get("/frontend/settings").json() == {
+            "charLimit": settings.max_text_chars,
+            "frontendTimeout": 500,
+            "apiKeys": False,
+            "keyRequired": False,
+            "suggestions": False,
+            "filesTranslation": False,
+            "supportedFilesFormat": [],
+            "language": {
+                "source": {"code": "auto", "name": "Auto Detect"},
+                "target": {"code": "de", "name": "German"},
+            },
+        }
+
+    def test_the_specification_is_the_document(self, client: LocalClient) -> None:
+        assert client.get("/spec").json() == client.get("/openapi.json").json()
+
+    def test_suggestions_are_not_kept(self, client: LocalClient) -> None:
+        fields = {"q": "hello", "s": "hallo", "source": "en", "target": "de"}
+        answer = client.post("/suggest", data=fields)
+        assert answer.status_code == 403
+        assert answer.json()["code"] == "not_offered"
+        assert answer.json()["error"].startswith("suggestions are not offered")
 
 
 class TestDetect:

@@ -95,7 +95,8 @@ class Ours:
         if from_text:
             began_s = time.perf_counter()
             order = _order(lines, manner)
-            requests = [TextRequest(lines[place], SearchOverrides(manner.beam)) for place in order]
+            options = SearchOverrides(manner.beam)
+            requests = [TextRequest(lines[place], options=options) for place in order]
             texts = asyncio.run(self._answers(engine, requests))
             return time.perf_counter() - began_s, _restored(texts, order)
         decodes = [self._decode(line, manner.beam) for line in lines]

@@ -8,8 +8,9 @@ import onnx
 from onnx import helper
 
 from model_export import checkpoint
-from model_export.config import Recipe
+from model_export.config import PLACEHOLDERS, TERM_BEGIN, TERM_END, Recipe
 from model_export.corpus import CorpusReport, read_report
+from model_export.dataset import source_prefixes
 from model_export.errors import CheckpointError
 from model_export.export.advance import AdvanceConfig, advance_graph
 from model_export.export.encode import encode_graph
@@ -32,7 +33,9 @@ from service.bundle.manifest import (
     Graphs,
     Limits,
     Manifest,
+    Marks,
     Precision,
+    ServedDirection,
     Signature,
     Tensor,
     sha256,
@@ -98,12 +101,15 @@ def export_bundle(recipe: Recipe, run: Path, bundle: Path) -> Manifest:
     shutil.copyfile(run / VOCABULARY_NAME, bundle / VOCABULARY_NAME)
     write_golden(bundle / _GOLDEN_NAME, [])
     manifest = Manifest(
-        schema_version=2,
+        schema_version=3,
         name=recipe.name,
         version=recipe.version,
         task=recipe.task,
-        source_language=recipe.source_language,
-        target_language=recipe.target_language,
+        directions=tuple(
+            ServedDirection(source=direction.source, target=direction.target, prefix=prefix)
+            for direction, prefix in source_prefixes(recipe, tokenizer).items()
+        ),
+        marks=_marks(recipe, tokenizer),
         description=recipe.card.description,
         limitations=recipe.card.limitations,
         licence=recipe.card.licence,
@@ -206,6 +212,16 @@ def digests(bundle: Path) -> dict[str, str]:
     served = [*bundle.glob("*.onnx"), *bundle.glob(_SHORTLIST_NAME)]
     served += [bundle / WEIGHTS_NAME, bundle / VOCABULARY_NAME]
     return {path.name: sha256(path) for path in sorted([*served, bundle / _GOLDEN_NAME])}
+
+
+def _marks(recipe: Recipe, tokenizer: Tokenizer) -> Marks | None:
+    if recipe.marks is None:
+        return None
+    return Marks(
+        term_begin=tokenizer.control_id(TERM_BEGIN),
+        term_end=tokenizer.control_id(TERM_END),
+        placeholders=tuple(tokenizer.control_id(symbol) for symbol in PLACEHOLDERS),
+    )
 
 
 def _signature(model: onnx.ModelProto) -> Signature:

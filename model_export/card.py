@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from service.bundle.manifest import Manifest
-from service.domain import Task
 
 CARD_NAME = "README.md"
 
@@ -15,10 +14,9 @@ def write_card(manifest: Manifest, directory: Path) -> None:
 
 def model_card(manifest: Manifest) -> str:
     """The card as Markdown."""
-    languages = (
-        f"{manifest.source_language} -> {manifest.target_language}"
-        if manifest.task is Task.TRANSLATION
-        else manifest.source_language
+    languages = ", ".join(
+        f"{direction.source} -> {direction.target}" if direction.target else direction.source
+        for direction in manifest.directions
     )
     sections = [
         f"# {manifest.name}\n\n{manifest.description}",

@@ -5,6 +5,7 @@ architecture, optimisation and default search. It is copied into the bundle it m
 """
 
 import tomllib
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from model_export.errors import RecipeError
-from service.domain import Task
+from service.domain import Direction, Task
 
 # Control symbols of a vocabulary whose model obeys marks.
 TERM_BEGIN, TERM_END = "<term>", "</term>"
@@ -44,16 +45,6 @@ class AttentionKind(StrEnum):
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class Direction(_Section):
-    """From which language into which; a summary stays in its own."""
-
-    source: str = Field(pattern=r"^\S+$")
-    target: str | None = Field(default=None, pattern=r"^\S+$")
-
-    def __str__(self) -> str:
-        return f"{self.source} {self.target}" if self.target else self.source
 
 
 class CorpusFiles(_Section):
@@ -281,26 +272,16 @@ class Recipe(_Section):
     @model_validator(mode="after")
     def _directions_fit(self) -> "Recipe":
         for direction in self.directions:
+            if any(character.isspace() for character in str(direction).replace(" ", "", 1)):
+                raise ValueError(f"direction {direction} has white space in a language code")
             if (self.task is Task.TRANSLATION) != (direction.target is not None):
                 raise ValueError("a direction has a target with task = 'translation' only")
         if len(set(self.directions)) < len(self.directions):
             raise ValueError("directions has one of them twice")
         for corpus in (*self.data.train, *self.data.dev, *self.data.test):
-            if self.direction_of(corpus) not in self.directions:
+            if direction_of(corpus, self.directions) not in self.directions:
                 raise ValueError(f"corpus {corpus.name!r} has a direction that the recipe has not")
         return self
-
-    def direction_of(self, corpus: CorpusFiles | ReversedDigits) -> Direction:
-        """The direction of a corpus's pairs.
-
-        Raises:
-            ValueError: It says none and the recipe has several.
-        """
-        if corpus.direction is not None:
-            return corpus.direction
-        if len(self.directions) > 1:
-            raise ValueError(f"corpus {corpus.name!r} has to say its direction: there are several")
-        return self.directions[0]
 
     @property
     def target_marks(self) -> dict[str, str]:
@@ -313,6 +294,21 @@ class Recipe(_Section):
         """Pieces of the vocabulary that no text is encoded to."""
         marks = () if self.marks is None else (TERM_BEGIN, TERM_END, *PLACEHOLDERS)
         return (*self.target_marks.values(), *marks)
+
+
+def direction_of(
+    corpus: CorpusFiles | ReversedDigits, directions: Sequence[Direction]
+) -> Direction:
+    """The direction of a corpus's pairs, of a recipe with `directions`.
+
+    Raises:
+        ValueError: The corpus says none and the recipe has several.
+    """
+    if corpus.direction is not None:
+        return corpus.direction
+    if len(directions) > 1:
+        raise ValueError(f"corpus {corpus.name!r} has to say its direction: there are several")
+    return directions[0]
 
 
 def load_recipe(path: Path) -> Recipe:

@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from model_export.config import Direction, Recipe
+from model_export.config import Recipe
 from model_export.corpus import Line, Split, read_split
 from model_export.errors import TrainingError
 from model_export.marks import marked_pairs
-from service.domain import IntArray
+from service.domain import Direction, IntArray
 from service.text.tokenizer import Tokenizer
 
 # Sentences sorted together; large against a batch, small against a corpus.

@@ -13,8 +13,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from model_export.config import Recipe
-from model_export.corpus import Split, read_report, read_split
+from model_export.corpus import Line, Split, read_report, read_split
 from model_export.metrics import Score as Measured
 from model_export.metrics import (
     bleu,
@@ -33,7 +32,7 @@ from model_export.metrics import (
 from service.bundle.loader import Bundle
 from service.bundle.manifest import Manifest, Score
 from service.cores import usable_cores
-from service.domain import Task
+from service.domain import Direction
 from service.engine import Engine, EngineLimits
 from service.errors import ServiceError
 from service.pipeline import Pipeline, TextLimits, TextRequest
@@ -46,7 +45,7 @@ _LINES = 256
 _PLENTY = 1 << 40
 
 
-def answer_lines(bundle: Bundle, lines: list[str]) -> list[str]:
+def answer_lines(bundle: Bundle, lines: list[str], direction: Direction) -> list[str]:
     """The service's answer to each line, every line a request of its own.
 
     Raises:
@@ -69,14 +68,13 @@ def answer_lines(bundle: Bundle, lines: list[str]) -> list[str]:
     )
     engine.start()
     try:
-        return asyncio.run(_answers(pipeline, lines))
+        return asyncio.run(_answers(pipeline, [TextRequest(line, direction) for line in lines]))
     finally:
         engine.close()
 
 
-async def _answers(pipeline: Pipeline, lines: list[str]) -> list[str]:
+async def _answers(pipeline: Pipeline, requests: list[TextRequest]) -> list[str]:
     texts: list[str] = []
-    requests = [TextRequest(line) for line in lines]
     with tqdm(total=len(requests), unit="line", desc="decoding") as bar:
         for start in range(0, len(requests), _LINES):
             for outcome in await pipeline.run_many(requests[start : start + _LINES]):
@@ -87,11 +85,10 @@ async def _answers(pipeline: Pipeline, lines: list[str]) -> list[str]:
     return texts
 
 
-def evaluate_bundle(recipe: Recipe, run: Path, bundle: Bundle) -> list[Score]:
-    """Score a loaded bundle on the recipe's test sets; writes outputs and scores to `run`.
+def evaluate_bundle(run: Path, bundle: Bundle) -> list[Score]:
+    """Score a loaded bundle on a run's test sets; writes outputs and scores to `run`.
 
     Args:
-        recipe: Names the task and the test sets.
         run: Prepared run directory; gets `outputs/` and `evaluation.json`.
         bundle: What is scored, with its default search.
 
@@ -102,16 +99,17 @@ def evaluate_bundle(recipe: Recipe, run: Path, bundle: Bundle) -> list[Score]:
     directory = run / "outputs"
     directory.mkdir(exist_ok=True)
     for corpus, pairs in _test_sets(run):
-        sources = [source for source, _ in pairs]
-        references = [target for _, target in pairs]
-        outputs = answer_lines(bundle, sources)
+        sources = [pair.source for pair in pairs]
+        references = [pair.target for pair in pairs]
+        direction = pairs[0].direction
+        outputs = answer_lines(bundle, sources, direction)
         (directory / f"{corpus}.{bundle.precision}.txt").write_text(
             "".join(f"{line}\n" for line in outputs), encoding="utf-8"
         )
-        measured = _measure(recipe, sources, outputs, references)
+        measured = _measure(direction, sources, outputs, references)
         for score in measured:
             logger.info("%s: %s", corpus, score)
-        if recipe.task is Task.TRANSLATION:
+        if direction.target is not None:
             for bucket in bleu_by_source_length(sources, outputs, references):
                 logger.info(
                     "%s: source words %d to %s: %s",
@@ -148,7 +146,7 @@ def record_scores(manifest: Manifest, scores: list[Score], directory: Path) -> M
     return scored
 
 
-def _test_sets(run: Path) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+def _test_sets(run: Path) -> Iterator[tuple[str, list[Line]]]:
     """Name and pairs of each test corpus; the prepared files hold one after the other."""
     pairs = read_split(run, Split.TEST)
     for corpus in read_report(run).inputs:
@@ -157,10 +155,10 @@ def _test_sets(run: Path) -> Iterator[tuple[str, list[tuple[str, str]]]]:
 
 
 def _measure(
-    recipe: Recipe, sources: list[str], outputs: list[str], references: list[str]
+    direction: Direction, sources: list[str], outputs: list[str], references: list[str]
 ) -> list[Measured]:
     faults = [empty_outputs(outputs), loops(sources, outputs)]
-    if recipe.task is Task.SUMMARIZATION:
+    if direction.target is None:
         return [
             *rouge(outputs, references),
             token_f1(outputs, references),
@@ -169,11 +167,10 @@ def _measure(
             unsupported_names(sources, outputs),
             *faults,
         ]
-    assert recipe.target_language is not None
     return [
         bleu(outputs, references),
         chrf(outputs, references),
-        multi30k_bleu(outputs, references, recipe.target_language),
+        multi30k_bleu(outputs, references, direction.target),
         source_copies(sources, outputs, references),
         *faults,
     ]

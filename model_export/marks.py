@@ -68,12 +68,13 @@ def marked_pairs(
     terms = round(config.terms * len(lines))
     placeholders = round(config.placeholders * len(lines))
     phrases = _Phrases(lines)
-    term_lines = [(lines[i], phrases.of(i)) for i in chosen[:terms]]
+    term_lines = [
+        (lines[i], [each for each in phrases.of(i) if _is_term(*each)]) for i in chosen[:terms]
+    ]
     others: dict[str, list[str]] = {}
-    term_lines = [(line, [each for each in found if _is_term(*each)]) for line, found in term_lines]
     for line, found in term_lines:
-        words = [line.target[slice(*target)] for _, target in found]
-        others.setdefault(str(line.direction.target), []).extend(words)
+        pool = others.setdefault(str(line.direction.target), [])
+        pool += [line.target[slice(*target)] for _, target in found]
     write = _Writer(tokenizer)
     for line, found in term_lines:
         if found:

@@ -16,6 +16,6 @@ def prepare(recipe: Recipe, run: Path, environment: Mapping[str, str] = os.envir
         RecipeError: A path or the vocabulary's size cannot be met.
         CorpusError: A corpus is missing or broken; the message names file and line.
     """
-    report = prepare_corpus(recipe, run, environment)
+    report = prepare_corpus(recipe.data, recipe.directions, run, environment)
     prepare_vocabulary(recipe.vocabulary, recipe.control_symbols, run)
     return report

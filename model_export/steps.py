@@ -58,14 +58,14 @@ def run_step(step: str, recipe: Recipe, run: Path, bundle: Path, precision: Prec
             verify_bundle(recipe, run, bundle)
             write_card(Manifest.read(bundle), bundle)
         case "evaluate":
-            _evaluate_step(recipe, run, bundle, precision)
+            _evaluate_step(run, bundle, precision)
         case _:
             raise ValueError(f"no step is called {step!r}")
 
 
-def _evaluate_step(recipe: Recipe, run: Path, bundle: Path, precision: Precision) -> None:
+def _evaluate_step(run: Path, bundle: Path, precision: Precision) -> None:
     loaded = load_verified(bundle, Device.CPU, precision, threads=1)
-    scores = evaluate_bundle(recipe, run, loaded)
+    scores = evaluate_bundle(run, loaded)
     if precision is Precision.INT8:
         write_card(record_scores(loaded.manifest, scores, bundle), bundle)
 

@@ -20,6 +20,7 @@ from tqdm import tqdm
 from model_export.bundle import digests, load_network
 from model_export.config import Recipe
 from model_export.corpus import Split, read_split
+from model_export.dataset import source_prefixes
 from model_export.errors import VerificationError
 from model_export.export.linear import round_weights
 from model_export.model.search import TorchDecoder
@@ -135,8 +136,10 @@ def _dev_sources(recipe: Recipe, run: Path, tokenizer: Tokenizer) -> list[list[i
     """The first dev sources, each once, and one as long as the model takes."""
     limit = recipe.limits.max_source_tokens
     sources: dict[tuple[int, ...], None] = {}
-    for source, _ in read_split(run, Split.DEV):
-        sources[(*tokenizer.encode(source)[: limit - 1], tokenizer.end_id)] = None
+    prefixes = source_prefixes(recipe, tokenizer)
+    for line in read_split(run, Split.DEV):
+        ids = [*prefixes[line.direction], *tokenizer.encode(line.source)]
+        sources[(*ids[: limit - 1], tokenizer.end_id)] = None
         if len(sources) == SOURCES:
             break
     if not sources:

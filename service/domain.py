@@ -34,6 +34,22 @@ class FinishReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Direction:
+    """From which language into which: what a translation goes along.
+
+    Attributes:
+        source: Language code of the text.
+        target: Language code of the answer; None for a summary, which stays in its language.
+    """
+
+    source: str
+    target: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.source} {self.target}" if self.target else self.source
+
+
+@dataclass(frozen=True, slots=True)
 class SpecialIds:
     """Token ids with a meaning of their own."""
 

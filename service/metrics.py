@@ -18,7 +18,7 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
-from service.domain import FinishReason, Task
+from service.domain import Direction, FinishReason, Task
 from service.errors import Cancelled, DeadlineExceeded, Draining, EngineDead
 
 OK = "ok"
@@ -50,8 +50,7 @@ class ModelInfo:
     name: str
     version: str
     task: Task
-    source_language: str
-    target_language: str | None
+    directions: Sequence[Direction]
     digest: str
     provider: str
     max_queue_sources: int
@@ -135,7 +134,7 @@ class Metrics:
         self._model_info = Gauge(
             "seq2serve_model_info",
             "Always 1; the labels say which bundles are served.",
-            ["model", "version", "task", "source_language", "target_language", "digest"],
+            ["model", "version", "task", "directions", "digest"],
             registry=registry,
         )
         self._model_ready = Gauge(
@@ -272,8 +271,7 @@ class Metrics:
             model,
             served.version,
             served.task,
-            served.source_language,
-            served.target_language or "",
+            ", ".join(map(str, served.directions)),
             served.digest,
         ).set(1)
         for known in sorted({*PROVIDERS, served.provider}):

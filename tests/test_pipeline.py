@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 
@@ -15,6 +15,7 @@ from service.domain import (
     DecodedHypothesis,
     DecodedSource,
     DecodeRequest,
+    Direction,
     FinishReason,
     SearchOptions,
     Task,
@@ -67,7 +68,9 @@ class Limits:
 @dataclass(frozen=True)
 class Manifest:
     task: Task = Task.TRANSLATION
-    source_language: str = "en"
+    prefixes: Mapping[Direction, tuple[int, ...]] = field(
+        default_factory=lambda: {Direction("en", "de"): ()}
+    )
     limits: Limits = Limits()
     search: SearchOptions = DEFAULTS
 
@@ -201,7 +204,7 @@ class TestTranslation:
 
     def test_alternatives_join_the_hypotheses_of_equal_rank(self, tokenizer: Tokenizer) -> None:
         options = SearchOverrides(num_hypotheses=2)
-        response, _ = ask(tokenizer, TextRequest("the dog sees. \n Tom likes Mary.", options))
+        response, _ = ask(tokenizer, TextRequest("the dog sees. \n Tom likes Mary.", None, options))
         assert response.text == "the dog sees. \n Tom likes Mary."
         assert response.alternatives == ("dog sees. \n likes Mary.",)
 
@@ -213,7 +216,7 @@ class TestTranslation:
             few = decoded.hypotheses[:1] if len(request.source_ids) < 5 else decoded.hypotheses
             return replace(decoded, hypotheses=few)
 
-        request = TextRequest("Tom. the dog sees Mary.", SearchOverrides(num_hypotheses=3))
+        request = TextRequest("Tom. the dog sees Mary.", options=SearchOverrides(num_hypotheses=3))
         response = asyncio.run(pipeline(tokenizer, FakeEngine(shy)).run(request))
         assert len(response.alternatives) == 2
         assert all(text.startswith("Tom. ") for text in response.alternatives)
@@ -222,7 +225,7 @@ class TestTranslation:
     @given(text=ANY_TEXT)
     def test_every_span_points_at_its_text(self, tokenizer: Tokenizer, text: str) -> None:
         request = TextRequest(
-            text, SearchOverrides(num_hypotheses=2), want_tokens=True, want_alignment=True
+            text, None, SearchOverrides(num_hypotheses=2), want_tokens=True, want_alignment=True
         )
         response, _ = ask(tokenizer, request)
         texts = (response.text, *response.alternatives)
@@ -404,7 +407,7 @@ class TestOptions:
     def resolved(
         self, tokenizer: Tokenizer, text: str, overrides: SearchOverrides
     ) -> SearchOptions:
-        _, engine = ask(tokenizer, TextRequest(text, overrides))
+        _, engine = ask(tokenizer, TextRequest(text, options=overrides))
         [[request]] = engine.submitted
         return request.options
 
@@ -450,7 +453,7 @@ class TestOptions:
 
     def test_a_short_maximum_lowers_the_default_minimum(self, tokenizer: Tokenizer) -> None:
         manifest = Manifest(search=replace(DEFAULTS, min_decoding_length=5))
-        request = TextRequest("Tom.", SearchOverrides(max_decoding_length=3))
+        request = TextRequest("Tom.", options=SearchOverrides(max_decoding_length=3))
         _, engine = ask(tokenizer, request, manifest)
         assert engine.submitted[0][0].options.min_decoding_length == 3
 
@@ -480,7 +483,7 @@ class TestOptions:
         self, tokenizer: Tokenizer, overrides: SearchOverrides, message: str
     ) -> None:
         with pytest.raises(RequestError, match=message):
-            ask(tokenizer, TextRequest("Tom.", overrides))
+            ask(tokenizer, TextRequest("Tom.", options=overrides))
 
 
 class TestSeveralTexts:

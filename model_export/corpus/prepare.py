@@ -7,7 +7,7 @@ RUN/corpus.json                              written last: its presence says "co
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +15,7 @@ from typing import BinaryIO, NamedTuple, Self
 
 from tqdm import tqdm
 
-from model_export.config import CorpusFiles, DataConfig, Direction, Recipe, ReversedDigits
+from model_export.config import CorpusFiles, DataConfig, ReversedDigits, direction_of
 from model_export.corpus.cleaning import Cleaner, Kept, Reason, Split
 from model_export.corpus.digits import DigitsReader
 from model_export.corpus.reading import FilesReader, PairReader, file_sha256, read_lines
@@ -27,6 +27,7 @@ from model_export.corpus.report import (
     read_report,
 )
 from model_export.errors import CorpusError
+from service.domain import Direction
 
 logger = logging.getLogger(__name__)
 
@@ -43,14 +44,17 @@ class Line(NamedTuple):
     direction: Direction
 
 
-def prepare_corpus(recipe: Recipe, run: Path, environment: Mapping[str, str]) -> CorpusReport:
+def prepare_corpus(
+    data: DataConfig, directions: Sequence[Direction], run: Path, environment: Mapping[str, str]
+) -> CorpusReport:
     """Clean and split the corpora of a recipe; nothing is done if that has been done.
 
     The same recipe and files give the same bytes. An interrupted run leaves no corpus.json
     and is made again from the start.
 
     Args:
-        recipe: Names the corpora and how they are cleaned.
+        data: The recipe's data section.
+        directions: The recipe's.
         run: Run directory, made if needed.
         environment: Values for `${NAME}` in the recipe's paths.
 
@@ -62,15 +66,14 @@ def prepare_corpus(recipe: Recipe, run: Path, environment: Mapping[str, str]) ->
         CorpusError: A file is missing or broken; the message names file and line. Or nothing
             is left for training, or for the dev set that was asked for.
     """
-    data = recipe.data
     settings = {
         "rules_version": RULES_VERSION,
-        "directions": [str(direction) for direction in recipe.directions],
+        "directions": [str(direction) for direction in directions],
         **data.model_dump(mode="json"),
     }
     # Tests first, then dev: `Cleaner` has to know what is held out.
     inputs = [
-        _Input(split, corpus, recipe.direction_of(corpus), environment)
+        _Input(split, corpus, direction_of(corpus, directions), environment)
         for split, corpora in (
             (Split.TEST, data.test),
             (Split.DEV, data.dev),

@@ -16,6 +16,7 @@ from service.api.responses import (
     TokenDetail,
     WeightedPlace,
 )
+from service.domain import Direction
 from service.errors import ServiceError
 from service.pipeline.request import TextRequest
 from service.pipeline.response import Hypothesis, StageTimes, TextResponse
@@ -39,10 +40,13 @@ class Job:
     request: TextRequest
 
 
-def text_request(text: str, wanted: WorkRequest, deadline_s: float) -> TextRequest:
+def text_request(
+    text: str, direction: Direction | None, wanted: WorkRequest, deadline_s: float
+) -> TextRequest:
     """What the pipeline is asked for one text of a request."""
     return TextRequest(
         text=text,
+        direction=direction,
         options=wanted.overrides,
         deadline_s=deadline_s,
         priority=_PRIORITIES[wanted.priority],

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from service.bundle.manifest import Manifest, Precision
-from service.domain import Task
+from service.domain import Direction, Task
 from service.errors import RequestError, ServiceError, UnknownModel, UnsupportedLanguage
 from service.metrics import ModelMetrics
 from service.pipeline.request import TextRequest
@@ -86,17 +86,17 @@ class Catalogue:
         self._translators = [
             model for model in self.models if model.manifest.task is Task.TRANSLATION
         ]
+        self._by_direction: dict[Direction, ServedModel] = {}
+        for model in self._translators:
+            for direction in model.manifest.prefixes:
+                self._by_direction.setdefault(direction, model)
         self._languages = _unique(
             [
-                *(model.manifest.source_language for model in self._translators),
-                *(model.manifest.target_language for model in self._translators),
+                *(direction.source for direction in self._by_direction),
+                *(direction.target for direction in self._by_direction),
             ]
         )
         self._spelling = {code.lower(): code for code in self._languages}
-        self._by_pair: dict[tuple[str, str | None], ServedModel] = {}
-        for model in self._translators:
-            pair = (model.manifest.source_language, model.manifest.target_language)
-            self._by_pair.setdefault(pair, model)
 
     @property
     def all_alive(self) -> bool:
@@ -110,9 +110,7 @@ class Catalogue:
     def targets(self, source: str) -> list[str]:
         """Languages that `source` can be translated to."""
         return _unique(
-            model.manifest.target_language
-            for model in self.translators()
-            if model.manifest.source_language == source
+            direction.target for direction in self._by_direction if direction.source == source
         )
 
     def languages(self) -> Sequence[str]:
@@ -130,19 +128,17 @@ class Catalogue:
             UnsupportedLanguage: None can.
         """
         sources = _unique(
-            model.manifest.source_language
-            for model in self.translators()
-            if model.manifest.target_language == target
+            direction.source for direction in self._by_direction if direction.target == target
         )
         if not sources:
-            targets = _unique(model.manifest.target_language for model in self.translators())
+            targets = _unique(direction.target for direction in self._by_direction)
             raise UnsupportedLanguage(
                 f"target {target} is not supported; it can be: {', '.join(targets) or 'nothing'}"
             )
         return sources
 
-    def translator(self, source: str, target: str, name: str | None = None) -> ServedModel:
-        """The model that translates `source` to `target`.
+    def translator(self, direction: Direction, name: str | None = None) -> ServedModel:
+        """The model that translates in `direction`.
 
         Raises:
             UnknownModel: There is no model `name`.
@@ -151,16 +147,17 @@ class Catalogue:
         """
         if name is not None:
             model = self._named(name, Task.TRANSLATION)
-            manifest = model.manifest
-            if (manifest.source_language, manifest.target_language) != (source, target):
+            if direction not in model.manifest.prefixes:
+                does = ", ".join(
+                    f"{each.source} to {each.target}" for each in model.manifest.prefixes
+                )
                 raise RequestError(
-                    f"model {manifest.name} translates {manifest.source_language} to "
-                    f"{manifest.target_language}, not {source} to {target}"
+                    f"model {name} translates {does}, not {direction.source} to {direction.target}"
                 )
             return model
-        fitting = self._by_pair.get((source, target))
+        fitting = self._by_direction.get(direction)
         if fitting is None:
-            raise UnsupportedLanguage(self._why_not(source, target))
+            raise UnsupportedLanguage(self._why_not(direction))
         return fitting
 
     def summarizer(self, language: str | None, name: str | None = None) -> ServedModel:
@@ -177,9 +174,12 @@ class Catalogue:
         if not models:
             raise UnknownModel("no model of this service summarizes")
         for model in models:
-            if language is None or language.lower() == model.manifest.source_language.lower():
+            languages = [direction.source for direction in model.manifest.prefixes]
+            if language is None or language.lower() in [each.lower() for each in languages]:
                 return model
-        known = ", ".join(_unique(model.manifest.source_language for model in models))
+        known = ", ".join(
+            _unique(direction.source for model in models for direction in model.manifest.prefixes)
+        )
         raise UnsupportedLanguage(f"cannot summarize language {language}; it can be: {known}")
 
     def _named(self, name: str, task: Task) -> ServedModel:
@@ -194,15 +194,15 @@ class Catalogue:
         known = ", ".join(model.manifest.name for model in self.models)
         raise UnknownModel(f"there is no model {name}; there are: {known}")
 
-    def _why_not(self, source: str, target: str) -> str:
+    def _why_not(self, wanted: Direction) -> str:
         if not self.translators():
             return "no model of this service translates"
-        sources = _unique(model.manifest.source_language for model in self.translators())
-        if source not in sources:
-            return f"source {source} is not supported; it can be: {', '.join(sources)}"
+        sources = _unique(direction.source for direction in self._by_direction)
+        if wanted.source not in sources:
+            return f"source {wanted.source} is not supported; it can be: {', '.join(sources)}"
         return (
-            f"target {target} is not supported from source {source}; "
-            f"it can be: {', '.join(self.targets(source))}"
+            f"target {wanted.target} is not supported from source {wanted.source}; "
+            f"it can be: {', '.join(self.targets(wanted.source))}"
         )
 
 

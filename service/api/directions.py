@@ -10,32 +10,31 @@ from dataclasses import dataclass
 from service.api.catalogue import Catalogue, ServedModel
 from service.api.context import ApiContext
 from service.api.responses import DetectedLanguage
+from service.domain import Direction
 from service.errors import UnsupportedLanguage
 
 AUTO = "auto"
 
 
 @dataclass(frozen=True, slots=True)
-class Direction:
-    """Where one text goes.
+class Assignment:
+    """Where one text goes, and with whom.
 
     Attributes:
-        source: Code as the models spell it.
-        target: The same.
+        direction: Codes as the models spell them.
         model: Who translates; None when the text is its own translation.
         detected: What the detector said, when it was asked.
     """
 
-    source: str
-    target: str
+    direction: Direction
     model: ServedModel | None
     detected: DetectedLanguage | None
 
 
-def directions_of(
+def assignments_of(
     context: ApiContext, texts: Sequence[str], source: str, target: str, model: str | None = None
-) -> list[Direction]:
-    """One direction per text.
+) -> list[Assignment]:
+    """One assignment per text.
 
     Args:
         context: The service.
@@ -53,13 +52,14 @@ def directions_of(
     catalogue = context.catalogue
     target = catalogue.known(target)
     if source == AUTO:
-        detected = [_detect(context, target, text) for text in texts]
+        guesses = [_detect(context, target, text) for text in texts]
+        directions = [Direction(guess.language, target) for guess in guesses]
         return [
-            Direction(each.language, target, _model(catalogue, each.language, target, model), each)
-            for each in detected
+            Assignment(direction, _model(catalogue, direction, model), guess)
+            for direction, guess in zip(directions, guesses, strict=True)
         ]
-    source = catalogue.known(source)
-    return [Direction(source, target, _model(catalogue, source, target, model), None)] * len(texts)
+    direction = Direction(catalogue.known(source), target)
+    return [Assignment(direction, _model(catalogue, direction, model), None)] * len(texts)
 
 
 def _detect(context: ApiContext, target: str, text: str) -> DetectedLanguage:
@@ -86,8 +86,9 @@ def _detect(context: ApiContext, target: str, text: str) -> DetectedLanguage:
     return DetectedLanguage(language=likeliest.language, confidence=round(likeliest.confidence, 1))
 
 
-def _model(catalogue: Catalogue, source: str, target: str, name: str | None) -> ServedModel | None:
+def _model(catalogue: Catalogue, direction: Direction, name: str | None) -> ServedModel | None:
     """Who translates; None when the text is its own translation, as with LibreTranslate."""
+    source, target = direction.source, direction.target
     if name is None and source == target and source in catalogue.languages():
         return None
-    return catalogue.translator(source, target, name)
+    return catalogue.translator(direction, name)

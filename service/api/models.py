@@ -6,7 +6,7 @@ from starlette.responses import JSONResponse, Response
 from service.api.catalogue import ServedModel
 from service.api.context import ApiContext
 from service.api.openapi import MODELS
-from service.api.responses import FailedBundle, Model, Models
+from service.api.responses import FailedBundle, Model, Models, Served
 
 
 def model_routes(context: ApiContext) -> APIRouter:
@@ -34,8 +34,11 @@ def _described(model: ServedModel) -> Model:
         name=manifest.name,
         version=manifest.version,
         task=manifest.task,
-        source_language=manifest.source_language,
-        target_language=manifest.target_language,
+        directions=[
+            Served(source=direction.source, target=direction.target)
+            for direction in manifest.prefixes
+        ],
+        terms=manifest.marks is not None,
         description=manifest.description,
         limitations=manifest.limitations,
         digest=manifest.digest,

@@ -9,6 +9,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from service.api.context import ApiContext
+from service.domain import Direction
 
 _ASSETS = "/docs/assets"
 # An empty icon: without one, the page would fetch FastAPI's from its site.
@@ -58,11 +59,13 @@ def add_pages(app: FastAPI, context: ApiContext) -> None:
     async def page() -> Response:
         lines = [
             f"<li><code>{html.escape(model.manifest.name)}</code>: "
-            f"{html.escape(_does(model.manifest.source_language, model.manifest.target_language))}"
+            f"{html.escape(', '.join(_does(each) for each in model.manifest.prefixes))}"
             for model in context.catalogue.models
         ]
         return HTMLResponse(_PAGE.format(version=html.escape(app.version), models="\n".join(lines)))
 
 
-def _does(source: str, target: str | None) -> str:
-    return f"summarizes {source}" if target is None else f"translates {source} to {target}"
+def _does(direction: Direction) -> str:
+    if direction.target is None:
+        return f"summarizes {direction.source}"
+    return f"translates {direction.source} to {direction.target}"

@@ -169,14 +169,21 @@ class FrontendSettings(Answer):
     language: FrontendLanguages
 
 
+class Served(Answer):
+    """A direction of a model; a summary has no target."""
+
+    source: str
+    target: str | None
+
+
 class Model(Answer):
     """A bundle that is served."""
 
     name: str
     version: str
     task: str
-    source_language: str
-    target_language: str | None
+    directions: list[Served]
+    terms: bool = Field(description="Whether it can be told how to put a term.")
     description: str
     limitations: str
     digest: str

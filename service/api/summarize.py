@@ -30,7 +30,13 @@ def summarize_routes(context: ApiContext) -> APIRouter:
             texts = texts_of(wanted.text, "text", context.settings.max_texts)
             deadline = deadline_of(wanted.timeout_s, context.settings)
             model = context.catalogue.summarizer(wanted.language, wanted.model)
-            jobs = [Job(model, text_request(text, wanted, deadline.instant_s)) for text in texts]
+            direction = next(
+                (each for each in model.manifest.prefixes if each.source == wanted.language), None
+            )
+            jobs = [
+                Job(model, text_request(text, direction, wanted, deadline.instant_s))
+                for text in texts
+            ]
             answers = await answer_jobs(
                 request, context.lifecycle, jobs, deadline, keep_going=bool(wanted.want)
             )

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from service.api.answers import Job, details_of, text_request
 from service.api.context import ApiContext
-from service.api.directions import AUTO, Direction, directions_of
+from service.api.directions import AUTO, Assignment, assignments_of
 from service.api.openapi import TRANSLATE
 from service.api.reading import read_fields
 from service.api.record import record_of
@@ -29,15 +29,15 @@ def translate_routes(context: ApiContext) -> APIRouter:
             wanted = validated(TranslateRequest, await read_fields(request))
             texts = texts_of(wanted.q, "q", context.settings.max_texts)
             deadline = deadline_of(wanted.timeout_s, context.settings)
-            directions = directions_of(context, texts, wanted.source, wanted.target, wanted.model)
+            assigned = assignments_of(context, texts, wanted.source, wanted.target, wanted.model)
             jobs = [
-                Job(direction.model, text_request(text, wanted, deadline.instant_s))
-                for text, direction in zip(texts, directions, strict=True)
+                Job(each.model, text_request(text, each.direction, wanted, deadline.instant_s))
+                for text, each in zip(texts, assigned, strict=True)
             ]
             answers = await answer_jobs(
                 request, context.lifecycle, jobs, deadline, keep_going=bool(wanted.want)
             )
-            return json_answer(_body(wanted, jobs, answers, directions), jobs)
+            return json_answer(_body(wanted, jobs, answers, assigned), jobs)
 
     router.post("/translate", **TRANSLATE)(translate)
     # Some clients send a GET with everything in the query string.
@@ -49,7 +49,7 @@ def _body(
     wanted: TranslateRequest,
     jobs: Sequence[Job],
     answers: Sequence[TextResponse | ServiceError],
-    directions: Sequence[Direction],
+    assigned: Sequence[Assignment],
 ) -> TranslateResponse:
     is_list = isinstance(wanted.q, list)
     texts = [answer.text if isinstance(answer, TextResponse) else None for answer in answers]
@@ -61,7 +61,7 @@ def _body(
         ]
         fields["alternatives"] = others if is_list else others[0]
     if wanted.source == AUTO:
-        detected = [direction.detected for direction in directions]
+        detected = [each.detected for each in assigned]
         fields["detectedLanguage"] = detected if is_list else detected[0]
     if wanted.want:
         fields["details"] = details_of(jobs, answers, wanted.want)

@@ -12,11 +12,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from service.domain import SearchOptions, SpecialIds, Task
+from service.domain import Direction, SearchOptions, SpecialIds, Task
 from service.errors import BundleDamaged
 
 MANIFEST_NAME = "manifest.json"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class Precision(StrEnum):
@@ -68,6 +68,26 @@ class Limits(_Section):
     max_beam_size: Annotated[int, Field(ge=1)]
 
 
+class ServedDirection(_Section):
+    """A direction that the model was trained for."""
+
+    source: str
+    target: str | None
+    """None for summarization."""
+    prefix: tuple[int, ...]
+    """Token ids that a source begins with, to name the target language; often none."""
+
+
+class Marks(_Section):
+    """Control tokens in a source that the model was taught to obey."""
+
+    term_begin: int
+    """What follows is to stand in the target as it is, up to `term_end`."""
+    term_end: int
+    placeholders: tuple[int, ...]
+    """Each stands for something that is no language and comes out as itself."""
+
+
 class Corpus(_Section):
     """Text that the model learned from or was judged on."""
 
@@ -111,13 +131,14 @@ class Verification(_Section):
 class Manifest(_Section):
     """manifest.json."""
 
-    schema_version: Literal[2]
+    schema_version: Literal[3]
     name: str
     version: str
     task: Task
-    source_language: str
-    target_language: str | None
-    """None for summarization."""
+    directions: Annotated[tuple[ServedDirection, ...], Field(min_length=1)]
+    """What the model does; the first one is meant where a caller names none."""
+    marks: Marks | None
+    """Marks in a source that the model obeys; None when it was taught none."""
     description: str
     limitations: str
     licence: str
@@ -155,6 +176,11 @@ class Manifest(_Section):
         if outside := [name for name in self.files if Path(name).name != name]:
             raise ValueError(f"files outside the bundle: {outside}")
         return self
+
+    @property
+    def prefixes(self) -> dict[Direction, tuple[int, ...]]:
+        """What a source of each direction begins with, in the manifest's order."""
+        return {Direction(each.source, each.target): each.prefix for each in self.directions}
 
     @property
     def digest(self) -> str:

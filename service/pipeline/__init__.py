@@ -6,14 +6,14 @@ request, in `plan` and `answer`.
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import islice
 from typing import ParamSpec, Protocol, TypeVar
 
-from service.domain import DecodedSource, DecodeRequest, Task
+from service.domain import DecodedSource, DecodeRequest, Direction, Task
 from service.errors import ServiceError
 from service.pipeline.answer import Writer
 from service.pipeline.options import ModelLimits, SearchDefaults, resolve
@@ -57,7 +57,7 @@ class Served(Protocol):
     @property
     def task(self) -> Task: ...
     @property
-    def source_language(self) -> str: ...
+    def prefixes(self) -> Mapping[Direction, tuple[int, ...]]: ...
     @property
     def limits(self) -> ModelLimits: ...
     @property
@@ -100,7 +100,7 @@ class Pipeline:
         )
         self._planner = Planner(
             manifest.task,
-            manifest.source_language,
+            manifest.prefixes,
             source_tokenizer,
             manifest.limits,
             text_limits,

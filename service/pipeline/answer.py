@@ -120,7 +120,10 @@ class Writer:
     ) -> tuple[AlignedWord, ...] | None:
         if hypothesis.attention is None:
             return None
+        assert part.decode is not None
         _, source_spans = self._source_tokenizer.encode_with_offsets(part.text)
+        prefix = len(part.decode.source_ids) - 1 - len(source_spans)
+        attention = hypothesis.attention[:, prefix:]
         return tuple(
             AlignedWord(
                 _moved(word.span, place),
@@ -129,7 +132,7 @@ class Writer:
                     for source in word.sources
                 ),
             )
-            for word in align(hypothesis.attention, text, spans, part.text, source_spans)
+            for word in align(attention, text, spans, part.text, source_spans)
         )
 
 

@@ -1,9 +1,9 @@
 """A text into what the model is asked: pure, nothing is submitted here."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from service.domain import DecodeRequest, Task
+from service.domain import DecodeRequest, Direction, Task
 from service.errors import TooLarge
 from service.pipeline.options import ModelLimits, ResolvedOptions
 from service.pipeline.request import TextLimits, TextRequest
@@ -52,15 +52,18 @@ class Planner:
     def __init__(
         self,
         task: Task,
-        language: str,
+        prefixes: Mapping[Direction, tuple[int, ...]],
         tokenizer: Tokenizer,
         model_limits: ModelLimits,
         text_limits: TextLimits,
     ) -> None:
         self._task = task
-        self._language = language
+        self._prefixes = prefixes
+        self._first = next(iter(prefixes))
         self._tokenizer = tokenizer
-        self._max_tokens = model_limits.max_source_tokens - 1  # room for the end mark
+        # Room for the end mark and the longest prefix.
+        longest = max(len(prefix) for prefix in prefixes.values())
+        self._max_tokens = model_limits.max_source_tokens - 1 - longest
         self._text_limits = text_limits
 
     def plan(self, request: TextRequest, options: ResolvedOptions) -> Plan:
@@ -80,7 +83,7 @@ class Planner:
         return self._translation(request, options)
 
     def _translation(self, request: TextRequest, options: ResolvedOptions) -> Plan:
-        segmented = split(request.text, self._language, request.boundaries)
+        segmented = split(request.text, self._direction(request).source, request.boundaries)
         parts: list[Part] = []
         for segment in segmented.segments:
             parts += self._parts_of(segment, request, options)
@@ -113,7 +116,7 @@ class Planner:
         ]
 
     def _summary(self, request: TextRequest, options: ResolvedOptions) -> Plan:
-        segments = split(request.text, self._language).segments
+        segments = split(request.text, self._direction(request).source).segments
         if not any(has_words(segment.text) for segment in segments):
             return Plan((), request.text, SourceUse(len(segments), (), last_is_cut=False))
         lead = leading_words(segments[0].text, self._max_tokens, self._tokenizer)
@@ -132,11 +135,14 @@ class Planner:
         part = Part("", text, start, is_cut, decode)
         return Plan((part,), "", SourceUse(len(segments), tuple(spans), last_is_cut=is_cut))
 
+    def _direction(self, request: TextRequest) -> Direction:
+        return request.direction or self._first
+
     def _decode(
         self, ids: Sequence[int], request: TextRequest, options: ResolvedOptions
     ) -> DecodeRequest:
         return DecodeRequest(
-            source_ids=(*ids, self._tokenizer.end_id),
+            source_ids=(*self._prefixes[self._direction(request)], *ids, self._tokenizer.end_id),
             options=options.of(len(ids)),
             deadline_s=request.deadline_s,
             priority=request.priority,

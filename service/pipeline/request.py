@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from service.domain import Direction
 from service.text.segment import Boundaries
 
 
@@ -25,6 +26,7 @@ class TextRequest:
 
     Attributes:
         text: Any text, of any number of sentences and lines.
+        direction: One of the model's; None for its first.
         options: Checked against the bundle's limits when the text is planned.
         deadline_s: Instant on the engine's clock after which nobody wants the answer.
         priority: 0, or more for what may wait longer.
@@ -34,6 +36,7 @@ class TextRequest:
     """
 
     text: str
+    direction: Direction | None = None
     options: SearchOverrides = SearchOverrides()
     deadline_s: float | None = None
     priority: int = 0

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from service.api.catalogue import Catalogue, FailedModel, ServedModel
-from service.bundle.manifest import Limits, Manifest, Precision, Score
+from service.bundle.manifest import Limits, Manifest, Precision, Score, ServedDirection
 from service.domain import FinishReason, SearchOptions, SpecialIds, Task
 from service.errors import ServiceError
 from service.metrics import Metrics, ModelInfo, ModelMetrics
@@ -22,12 +22,12 @@ from service.settings import Settings
 from service.text.alignment import AlignedWord, SourceWord
 
 TRANSLATOR = Manifest(
-    schema_version=2,
+    schema_version=3,
     name="shout-en-de",
     version="1.2.0",
     task=Task.TRANSLATION,
-    source_language="en",
-    target_language="de",
+    directions=(ServedDirection(source="en", target="de", prefix=()),),
+    marks=None,
     description="Says everything louder",
     limitations="Knows no German",
     licence="CC-BY-2.0-FR",
@@ -68,7 +68,7 @@ SUMMARIZER = TRANSLATOR.model_copy(
     update={
         "name": "first-words",
         "task": Task.SUMMARIZATION,
-        "target_language": None,
+        "directions": (ServedDirection(source="en", target=None, prefix=()),),
         "description": "Stops early",
     }
 )
@@ -189,8 +189,7 @@ class FakeModels:
                 name=manifest.name,
                 version=manifest.version,
                 task=manifest.task,
-                source_language=manifest.source_language,
-                target_language=manifest.target_language,
+                directions=tuple(manifest.prefixes),
                 digest=manifest.digest,
                 provider="cpu",
                 max_queue_sources=settings.max_queue_sources,

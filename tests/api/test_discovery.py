@@ -5,6 +5,7 @@ import re
 import pytest
 
 from service.api.catalogue import FailedModel
+from service.bundle.manifest import ServedDirection
 from service.settings import Settings
 from tests.api.fakes import SUMMARIZER, TRANSLATOR, FakeModels
 from tests.api.local import LocalClient
@@ -18,12 +19,16 @@ def test_languages(client: LocalClient) -> None:
     ]
 
 
+def served(source: str, target: str) -> ServedDirection:
+    return ServedDirection(source=source, target=target, prefix=())
+
+
 class TestSeveralTranslators:
     @pytest.fixture
     def models(self) -> FakeModels:
-        back = {"name": "shout-de-en", "source_language": "de", "target_language": "en"}
+        back = {"name": "shout-de-en", "directions": (served("de", "en"),)}
         other = {"name": "another-en-de", "version": "2"}
-        rare = {"name": "shout-en-xx", "target_language": "xx"}
+        rare = {"name": "shout-en-xx", "directions": (served("en", "xx"),)}
         return FakeModels(
             manifests=(
                 TRANSLATOR,
@@ -106,8 +111,8 @@ class TestModels:
             "name": "shout-en-de",
             "version": "1.2.0",
             "task": "translation",
-            "source_language": "en",
-            "target_language": "de",
+            "directions": [{"source": "en", "target": "de"}],
+            "terms": False,
             "description": "Says everything louder",
             "limitations": "Knows no German",
             "digest": TRANSLATOR.digest,

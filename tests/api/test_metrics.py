@@ -77,8 +77,7 @@ def test_what_is_served(client: LocalClient, models: FakeModels) -> None:
             "seq2serve_model_info",
             version="1.2.0",
             task="translation",
-            source_language="en",
-            target_language="de",
+            directions="en de",
             digest=TRANSLATOR.digest,
             **MODEL,
         )

@@ -10,7 +10,7 @@ import pytest
 from benchmarks.interleave import Spread
 from benchmarks.quality_speed import Entry, best_manner, evenly_spaced, verdicts
 from benchmarks.translators import Manner, Ours, Peer
-from service.domain import SearchOptions, Task
+from service.domain import Direction, SearchOptions, Task
 from service.text.tokenizer import Tokenizer
 from tests.fakes import TableModel, echo_table
 
@@ -34,7 +34,9 @@ class Limits:
 @dataclass(frozen=True)
 class Manifest:
     task: Task = Task.TRANSLATION
-    source_language: str = "en"
+    prefixes: Mapping[Direction, tuple[int, ...]] = field(
+        default_factory=lambda: {Direction("en", "de"): ()}
+    )
     limits: Limits = Limits()
     search: SearchOptions = SEARCH
 

@@ -15,8 +15,7 @@ RECIPE: Recipe = parse_recipe(
     {
         "name": "tiny",
         "task": "translation",
-        "source_language": "en",
-        "target_language": "de",
+        "directions": [{"source": "en", "target": "de"}],
         "data": {
             "train": [{"generator": "reversed_digits", "count": 200, "max_digits": 12}],
             "dev_fraction": 0.2,

@@ -43,7 +43,7 @@ def test_the_schema() -> None:
     ("changes", "message"),
     [
         ({"colour": "red"}, "colour: Extra inputs are not permitted"),
-        ({"schema_version": 1}, "has schema version 1; this service reads 2"),
+        ({"schema_version": 1}, "has schema version 1; this service reads 3"),
         ({"schema_version": None}, "has schema version None"),
         ({"task": "poetry"}, "task: Input should be 'translation' or 'summarization'"),
         ({"vocabulary": "other.spm"}, "files without a sha256: ['other.spm']"),

@@ -15,8 +15,10 @@ from model_export.corpus import CorpusReport, Split, prepare_corpus, read_report
 from model_export.corpus.cleaning import Reason, fold
 from model_export.corpus.prepare import _output_names
 from model_export.errors import CorpusError, RecipeError
+from service.domain import Direction
 
 Pairs = list[tuple[str, str]]
+DIRECTIONS = (Direction("en", "de"),)
 Corpus = Callable[[str, Pairs], dict[str, Any]]
 
 
@@ -40,11 +42,11 @@ def corpus(tmp_path: Path) -> Corpus:
 
 
 def prepare(run: Path, **data: Any) -> CorpusReport:
-    return prepare_corpus(DataConfig(**data), run, {"HERE": str(run.parent)})
+    return prepare_corpus(DataConfig(**data), DIRECTIONS, run, {"HERE": str(run.parent)})
 
 
 def pairs_of(run: Path, split: Split) -> Pairs:
-    return list(read_split(run, split))
+    return [(line.source, line.target) for line in read_split(run, split)]
 
 
 def test_sides_are_written_and_counted(corpus: Corpus, tmp_path: Path) -> None:
@@ -303,7 +305,7 @@ def test_a_missing_report_says_what_to_do(tmp_path: Path) -> None:
 def test_a_path_without_its_variable_is_the_recipes_fault(corpus: Corpus, tmp_path: Path) -> None:
     data = DataConfig.model_validate({"train": [corpus("a", [("a", "b")])]})
     with pytest.raises(RecipeError, match="HERE"):
-        prepare_corpus(data, tmp_path / "run", {})
+        prepare_corpus(data, DIRECTIONS, tmp_path / "run", {})
 
 
 def mark_old(run: Path) -> None:

@@ -19,7 +19,7 @@ TEXT = ["The old man rides a horse.", "Der alte Mann reitet 2017 ein Pferd.", "G
 
 @pytest.fixture(scope="module")
 def model() -> bytes:
-    return train_vocabulary(VocabularyConfig(size=400), TEXT)
+    return train_vocabulary(VocabularyConfig(size=400), (), TEXT)
 
 
 @pytest.fixture(scope="module")
@@ -44,23 +44,23 @@ def test_digits_stand_alone(pieces: sentencepiece.SentencePieceProcessor) -> Non
 
 
 def test_the_same_text_gives_the_same_bytes(model: bytes) -> None:
-    assert train_vocabulary(VocabularyConfig(size=400), TEXT) == model
+    assert train_vocabulary(VocabularyConfig(size=400), (), TEXT) == model
 
 
 def test_a_toy_corpus_gets_the_pieces_it_has(pieces: sentencepiece.SentencePieceProcessor) -> None:
     assert pieces.get_piece_size() <= 400
-    toy = train_vocabulary(VocabularyConfig(size=1000), ["3 1 4", "1 5 9 2 6 7 8 0"])
+    toy = train_vocabulary(VocabularyConfig(size=1000), (), ["3 1 4", "1 5 9 2 6 7 8 0"])
     assert len(sentencepiece.SentencePieceProcessor(model_proto=toy)) < 1000
 
 
 def test_a_size_below_the_characters_says_what_is_needed() -> None:
     letters = ["".join(map(chr, range(0x4E00, 0x4F00)))]
     with pytest.raises(RecipeError, match=r"size is 300; .* alone are 5\d\d: raise size"):
-        train_vocabulary(VocabularyConfig(size=300, character_coverage=1.0), letters)
+        train_vocabulary(VocabularyConfig(size=300, character_coverage=1.0), (), letters)
 
 
 def test_training_is_silent(capfd: pytest.CaptureFixture[str]) -> None:
-    train_vocabulary(VocabularyConfig(size=300), TEXT)
+    train_vocabulary(VocabularyConfig(size=300), (), TEXT)
     assert capfd.readouterr() == ("", "")
 
 
@@ -84,7 +84,7 @@ def test_a_second_time_does_nothing_and_a_change_trains_anew(tmp_path: Path) -> 
 
 def test_a_vocabulary_needs_prepared_data(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="run `prepare` first"):
-        prepare_vocabulary(VocabularyConfig(size=300), tmp_path)
+        prepare_vocabulary(VocabularyConfig(size=300), (), tmp_path)
 
 
 def toy_recipe(size: int) -> Recipe:
@@ -92,8 +92,7 @@ def toy_recipe(size: int) -> Recipe:
         {
             "name": "toy",
             "task": "translation",
-            "source_language": "en",
-            "target_language": "de",
+            "directions": [{"source": "en", "target": "de"}],
             "data": {"train": [{"generator": "reversed_digits", "count": 50}], "dev_fraction": 0.1},
             "vocabulary": {"size": size},
             "training": {"max_steps": 1},

@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.core import Metric
 
-from service.domain import Task
+from service.domain import Direction, Task
 from service.metrics import Metrics, ModelInfo
 from tests.deploy.queries import PROMETHEUS, RULES, Query, dashboard_queries, filled_in, operands
 
@@ -29,7 +29,7 @@ def metrics() -> Metrics:
         "1.2.3", "auto", [("/translate", Task.TRANSLATION)], ["overloaded", "internal"]
     )
     metrics.add_model(
-        ModelInfo("en-de", "1", Task.TRANSLATION, "en", "de", "0a1b", "cpu", 100, 1000)
+        ModelInfo("en-de", "1", Task.TRANSLATION, [Direction("en", "de")], "0a1b", "cpu", 100, 1000)
     )
     metrics.watch_model("en-de", lambda: True)
     metrics.watch_readiness(lambda: True)

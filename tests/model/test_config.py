@@ -38,7 +38,7 @@ def test_every_shipped_recipe_can_be_read(path: Path) -> None:
         ("model.attention_heads", 5, "model: Value error, size is 64; attention_heads (5) must"),
         ("model.kernel_size", 4, "kernel_size is 4; it must be odd"),
         ("search.length_penalty", -1, "search.length_penalty: "),
-        ("target_language", None, "recipe: Value error, target_language goes with task"),
+        ("directions", [{"source": "en"}], "recipe: Value error, a direction has a target with"),
         ("name", "Two Words", "name: "),
         ("training.max_steps", None, "training.max_steps: Field required"),
         ("card", None, "card: Field required"),

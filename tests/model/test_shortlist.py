@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_export import shortlist
+from model_export import alignment, shortlist
+from model_export.alignment import translation_table
 from model_export.config import ShortlistConfig
-from model_export.shortlist import build_shortlist, translation_table
+from model_export.shortlist import build_shortlist
 from service.decoding.shortlist import NO_CANDIDATE
 from service.text.tokenizer import Tokenizer
 
@@ -29,7 +30,7 @@ SENTENCES = st.lists(
 def slow_table(pairs: list[tuple[list[int], list[int]]]) -> dict[tuple[int, int], float]:
     """IBM model 1 as the paper writes it down."""
     probability: dict[tuple[int, int], float] = defaultdict(lambda: 1.0)
-    for _ in range(shortlist.ITERATIONS):
+    for _ in range(alignment.ITERATIONS):
         count: dict[tuple[int, int], float] = defaultdict(float)
         total: dict[int, float] = defaultdict(float)
         for source, target in pairs:

@@ -28,8 +28,7 @@ def toy_recipe(size: int = 16, **training: Any) -> Recipe:
         {
             "name": "toy",
             "task": "translation",
-            "source_language": "en",
-            "target_language": "de",
+            "directions": [{"source": "en", "target": "de"}],
             "data": {"train": [{"generator": "reversed_digits", "count": 50}]},
             "vocabulary": {"size": 300},
             "model": {"size": size, "encoder_layers": 1},

@@ -18,7 +18,7 @@ from service.api.deepl.documents import (
 from service.api.deepl.languages import served_source, served_target, sources, targets
 from service.api.deepl.requests import DeepLLanguagesRequest, DeepLTranslateRequest
 from service.api.deepl.responses import DeepLTranslateResponse, Translation
-from service.api.directions import AUTO, Direction, directions_of
+from service.api.directions import AUTO, Assignment, assignments_of
 from service.api.reading import read_fields
 from service.api.record import record_of
 from service.api.requests import validated
@@ -47,21 +47,22 @@ def deepl_translate_routes(context: ApiContext) -> APIRouter:
             if wanted.source_lang is not None and wanted.source_lang.lower() != AUTO:
                 source = served_source(catalogue, wanted.source_lang)
             own = wanted.as_own(source, target)
-            directions = directions_of(context, texts, source, target)
+            assigned = assignments_of(context, texts, source, target)
             jobs = [
                 Job(
-                    direction.model,
+                    each.model,
                     replace(
-                        text_request(text, own, deadline.instant_s), boundaries=wanted.boundaries
+                        text_request(text, each.direction, own, deadline.instant_s),
+                        boundaries=wanted.boundaries,
                     ),
                 )
-                for text, direction in zip(texts, directions, strict=True)
+                for text, each in zip(texts, assigned, strict=True)
             ]
             answers = await answer_jobs(
                 request, context.lifecycle, jobs, deadline, keep_going=False
             )
             context.usage.add(sum(map(len, texts)))
-            return json_answer(_body(wanted, jobs, answers, directions), jobs)
+            return json_answer(_body(wanted, jobs, answers, assigned), jobs)
 
     router.post("/v2/translate", **TRANSLATE)(translate)
     # Some clients send a GET with everything in the query string.
@@ -113,17 +114,17 @@ def _body(
     wanted: DeepLTranslateRequest,
     jobs: Sequence[Job],
     answers: Sequence[TextResponse | ServiceError],
-    directions: Sequence[Direction],
+    assigned: Sequence[Assignment],
 ) -> DeepLTranslateResponse:
     is_greedy = wanted.model_type == "latency_optimized"
     used = "latency_optimized" if is_greedy else "quality_optimized"
     model_type = {} if wanted.model_type is None else {"model_type_used": used}
     translations = []
-    for job, answer, direction in zip(jobs, answers, directions, strict=True):
+    for job, answer, each in zip(jobs, answers, assigned, strict=True):
         assert isinstance(answer, TextResponse), "one failure fails the request"
         translations.append(
             Translation(
-                detected_source_language=direction.source.partition("-")[0].upper(),
+                detected_source_language=each.direction.source.partition("-")[0].upper(),
                 text=answer.text,
                 billed_characters=len(job.request.text),
                 **model_type,

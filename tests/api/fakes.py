@@ -74,6 +74,11 @@ SUMMARIZER = TRANSLATOR.model_copy(
 )
 
 
+def served(source: str, target: str) -> tuple[ServedDirection, ...]:
+    """`directions` of a manifest with one."""
+    return (ServedDirection(source=source, target=target, prefix=()),)
+
+
 class FakeEngine:
     """An `EngineControl`."""
 

@@ -7,7 +7,7 @@ import pytest
 
 from service.errors import EngineDead, Overloaded, ServiceError
 from service.text.segment import Boundaries
-from tests.api.fakes import SUMMARIZER, TRANSLATOR, FakeModels, FakePipeline
+from tests.api.fakes import SUMMARIZER, TRANSLATOR, FakeModels, FakePipeline, served
 from tests.api.local import LocalClient
 
 FIELDS: dict[str, Any] = {"text": ["hello"], "source_lang": "EN", "target_lang": "DE"}
@@ -96,8 +96,8 @@ class TestTranslate:
 class TestCodes:
     @pytest.fixture
     def models(self) -> FakeModels:
-        brazilian = {"name": "shout-en-pt", "target_language": "pt-BR"}
-        back = {"name": "shout-de-en", "source_language": "de", "target_language": "en"}
+        brazilian = {"name": "shout-en-pt", "directions": served("en", "pt-BR")}
+        back = {"name": "shout-de-en", "directions": served("de", "en")}
         updates: tuple[dict[str, Any], ...] = ({}, brazilian, back)
         return FakeModels(
             manifests=tuple(TRANSLATOR.model_copy(update=update) for update in updates)

@@ -5,9 +5,8 @@ import re
 import pytest
 
 from service.api.catalogue import FailedModel
-from service.bundle.manifest import ServedDirection
 from service.settings import Settings
-from tests.api.fakes import SUMMARIZER, TRANSLATOR, FakeModels
+from tests.api.fakes import SUMMARIZER, TRANSLATOR, FakeModels, served
 from tests.api.local import LocalClient
 
 
@@ -19,16 +18,12 @@ def test_languages(client: LocalClient) -> None:
     ]
 
 
-def served(source: str, target: str) -> ServedDirection:
-    return ServedDirection(source=source, target=target, prefix=())
-
-
 class TestSeveralTranslators:
     @pytest.fixture
     def models(self) -> FakeModels:
-        back = {"name": "shout-de-en", "directions": (served("de", "en"),)}
+        back = {"name": "shout-de-en", "directions": served("de", "en")}
         other = {"name": "another-en-de", "version": "2"}
-        rare = {"name": "shout-en-xx", "directions": (served("en", "xx"),)}
+        rare = {"name": "shout-en-xx", "directions": served("en", "xx")}
         return FakeModels(
             manifests=(
                 TRANSLATOR,

@@ -7,12 +7,10 @@ import httpx
 import pytest
 
 from service.settings import Settings
-from tests.api.fakes import TRANSLATOR, FakeModels
+from tests.api.fakes import TRANSLATOR, FakeModels, served
 from tests.api.serving import ServerInThread, client_of, serving
 
-BACK = TRANSLATOR.model_copy(
-    update={"name": "shout-de-en", "source_language": "de", "target_language": "en"}
-)
+BACK = TRANSLATOR.model_copy(update={"name": "shout-de-en", "directions": served("de", "en")})
 
 
 @pytest.fixture(scope="module")

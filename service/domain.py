@@ -8,6 +8,7 @@ The two ends live in `service.pipeline`; the middle, which the engine and the de
 share, lives here. Axes: B sources, K beam, S source tokens, T target tokens.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -103,6 +104,8 @@ class DecodeRequest:
         deadline_s: Instant on the engine's clock after which nobody wants the answer.
         priority: 0, or more for what may wait longer; see `service.engine.plan.turns`.
         want_attention: Whether the answer should have attention; costs time and memory.
+        on_agreed: Told, in the thread that decodes, all the target tokens that the answer is
+            certain to begin with, whenever there are more; returns at once and raises nothing.
     """
 
     source_ids: tuple[int, ...]
@@ -110,6 +113,7 @@ class DecodeRequest:
     deadline_s: float | None = None
     priority: int = 0
     want_attention: bool = False
+    on_agreed: Callable[[tuple[int, ...]], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

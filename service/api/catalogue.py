@@ -8,6 +8,7 @@ from service.bundle.manifest import Manifest, Precision
 from service.domain import Direction, Task
 from service.errors import RequestError, ServiceError, UnknownModel, UnsupportedLanguage
 from service.metrics import ModelMetrics
+from service.pipeline.following import Following
 from service.pipeline.request import TextRequest
 from service.pipeline.response import TextResponse
 
@@ -18,6 +19,8 @@ class TextPipeline(Protocol):
     async def run_many(
         self, requests: Sequence[TextRequest]
     ) -> list[TextResponse | ServiceError]: ...
+
+    async def follow(self, request: TextRequest) -> Following: ...
 
 
 class EngineControl(Protocol):

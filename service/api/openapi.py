@@ -47,6 +47,7 @@ def documented(
     request: type[BaseModel] | None = None,
     request_example: Any = None,
     query: dict[str, tuple[str, ...]] | None = None,
+    events: str | None = None,
     errors: dict[int, str] | None = None,
     error_model: type[BaseModel] = ErrorBody,
 ) -> dict[str, Any]:
@@ -59,6 +60,7 @@ def documented(
         request: Model of the body, which the route reads by itself from JSON or a form.
         request_example: Such a body, as JSON.
         query: Optional words of the query string, and what each can be.
+        events: What the route sends instead when it is asked to stream.
         errors: Status and meaning of each error.
         error_model: Their body.
     """
@@ -66,7 +68,10 @@ def documented(
         status: {"model": error_model, "description": meaning}
         for status, meaning in (errors or {}).items()
     }
-    responses[200] = {"content": {"application/json": {"example": example}}}
+    content = {"application/json": {"example": example}}
+    if events is not None:
+        content["text/event-stream"] = {"schema": {"type": "string"}, "example": events}
+    responses[200] = {"content": content}
     route: dict[str, Any] = {"summary": summary, "response_model": answer, "responses": responses}
     if request is not None:
         schema = {"$ref": _SCHEMAS.format(model=request.__name__)}
@@ -117,6 +122,14 @@ def _document(app: FastAPI) -> dict[str, Any]:
     return whole
 
 
+_EVENTS = """event: sentence
+data: {{"delta": "{delta}", "settled": 1, "total": 1}}
+
+event: done
+data: {done}
+
+"""
+
 TRANSLATE = documented(
     "Translate texts",
     TranslateResponse,
@@ -133,6 +146,7 @@ TRANSLATE = documented(
         "alternatives": 1,
         "options": {"beam_size": 4},
     },
+    events=_EVENTS.format(delta="Der Hund schläft.", done='{"translatedText":"Der Hund schläft."}'),
     errors=WORK_ERRORS,
 )
 
@@ -153,6 +167,11 @@ SUMMARIZE = documented(
         "text": "Oil prices rose on Monday as traders worried about supplies from the region .",
         "max_length": 24,
     },
+    events=_EVENTS.format(
+        delta="oil prices rise on supply fears",
+        done='{"summary":"oil prices rise on supply fears","used":{"sentences":1,"total":1,'
+        '"places":[{"start":0,"end":77}],"last_is_cut":false}}',
+    ),
     errors=WORK_ERRORS,
 )
 

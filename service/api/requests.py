@@ -113,6 +113,13 @@ class WorkRequest(Sent):
     timeout_s: Seconds | None = Field(
         default=None, description="Seconds after which nobody wants the answer any more; then 504."
     )
+    stream: bool = Field(
+        default=False,
+        description=(
+            "Answer with Server-Sent Events as the text is written: `sentence` with each stretch "
+            "of it, then `done` with the whole answer, or `error`. For one text, not for a list."
+        ),
+    )
     api_key: Any = Field(default=None, description="Accepted and ignored.")
     secret: Any = Field(default=None, description="LibreTranslate's own page sends it; ignored.")
 

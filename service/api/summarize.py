@@ -12,6 +12,7 @@ from service.api.reading import read_fields
 from service.api.record import record_of
 from service.api.requests import SummarizeRequest, validated
 from service.api.responses import SummarizeResponse, UsedSentences
+from service.api.stream import EventStream, refuse_list
 from service.api.work import answer_jobs, deadline_of, json_answer, texts_of
 from service.domain import Task
 from service.errors import ServiceError
@@ -37,6 +38,15 @@ def summarize_routes(context: ApiContext) -> APIRouter:
                 Job(model, text_request(text, direction, wanted, deadline.instant_s))
                 for text in texts
             ]
+            if wanted.stream:
+                refuse_list(wanted.text, "text")
+                return EventStream(
+                    request,
+                    context.lifecycle,
+                    jobs[0],
+                    deadline,
+                    lambda answer: _body(wanted, jobs, [answer]),
+                )
             answers = await answer_jobs(
                 request, context.lifecycle, jobs, deadline, keep_going=bool(wanted.want)
             )

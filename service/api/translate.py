@@ -13,6 +13,7 @@ from service.api.reading import read_fields
 from service.api.record import record_of
 from service.api.requests import TranslateRequest, validated
 from service.api.responses import TranslateResponse
+from service.api.stream import EventStream, refuse_list
 from service.api.work import answer_jobs, deadline_of, json_answer, texts_of
 from service.domain import Task
 from service.errors import ServiceError
@@ -34,6 +35,15 @@ def translate_routes(context: ApiContext) -> APIRouter:
                 Job(each.model, text_request(text, each.direction, wanted, deadline.instant_s))
                 for text, each in zip(texts, assigned, strict=True)
             ]
+            if wanted.stream:
+                refuse_list(wanted.q, "q")
+                return EventStream(
+                    request,
+                    context.lifecycle,
+                    jobs[0],
+                    deadline,
+                    lambda answer: _body(wanted, jobs, [answer], assigned),
+                )
             answers = await answer_jobs(
                 request, context.lifecycle, jobs, deadline, keep_going=bool(wanted.want)
             )

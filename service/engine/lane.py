@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from service.decoding.agreement import agreed_tokens, possible_slots
 from service.decoding.backtrace import Found, Trail, backtrace
 from service.decoding.contract import BatchState, Chunk, DecoderModel, Part
 from service.engine.plan import BatchShape, Candidate
@@ -22,6 +23,7 @@ class Member:
         encode_s: How long it was encoded.
         encoded_at_s: Instant when that was done.
         trail: What it has lived through.
+        agreed: Tokens that whoever watches it has been told.
     """
 
     ticket: Ticket
@@ -30,6 +32,7 @@ class Member:
     encode_s: float
     encoded_at_s: float
     trail: Trail
+    agreed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,18 @@ class Lane:
             trail.add(chunk, position)
         return chunk
 
+    def tell(self, model: DecoderModel) -> None:
+        """Tell those who watch a search that goes on what is certain after the chunk just run."""
+        [part] = self.parts
+        for position, member in enumerate(self.members):
+            watch = member.ticket.request.on_agreed
+            if watch is None or part.state.finished[position]:
+                continue
+            tokens = _agreed(member, model, part.state, position)
+            if len(tokens) > member.agreed:
+                member.agreed = len(tokens)
+                watch(tokens)
+
     def retire(self, model: DecoderModel) -> list[Finished]:
         """Let go of those whose search has ended in the chunk just run."""
         [part] = self.parts
@@ -131,6 +146,20 @@ class Lane:
         if len(self.parts) == 1 and state.sources == len(self.members) and state.slots == slots:
             return state
         return model.rearrange(self.parts, slots)
+
+
+def _agreed(
+    member: Member, model: DecoderModel, state: BatchState, position: int
+) -> tuple[int, ...]:
+    options = member.ticket.request.options
+    slots = possible_slots(
+        state.log_probs[position, : options.beam_size],
+        state.ended[position, : options.beam_size],
+        state.lengths[position, : options.beam_size],
+        length_penalty=options.length_penalty,
+        num_hypotheses=options.num_hypotheses,
+    )
+    return agreed_tokens(member.trail, slots, pad_id=model.pad_id, end_id=model.end_id)
 
 
 def _found(member: Member, model: DecoderModel, state: BatchState, position: int) -> Found:

@@ -234,6 +234,7 @@ class Worker:
             seconds=now_s - began_s,
             captured=chunk.captured,
         )
+        lane.tell(self._model)
         for finished in lane.retire(self._model):
             self._answer(finished, now_s)
 

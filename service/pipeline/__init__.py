@@ -16,6 +16,7 @@ from typing import ParamSpec, Protocol, TypeVar
 from service.domain import DecodedSource, DecodeRequest, Direction, Task
 from service.errors import ServiceError
 from service.pipeline.answer import Writer
+from service.pipeline.following import Following, Progress
 from service.pipeline.options import ModelLimits, SearchDefaults, resolve
 from service.pipeline.plan import Plan, Planner
 from service.pipeline.request import SearchOverrides, TextLimits, TextRequest
@@ -31,8 +32,10 @@ from service.pipeline.settling import Futures, answers, cancel, until_settled
 from service.text.tokenizer import Tokenizer
 
 __all__ = [
+    "Following",
     "Hypothesis",
     "Pipeline",
+    "Progress",
     "SearchOverrides",
     "Sentence",
     "SourceUse",
@@ -147,6 +150,20 @@ class Pipeline:
             else each
             for request, each in zip(requests, planned, strict=True)
         ]
+
+    async def follow(self, request: TextRequest) -> Following:
+        """Begin to answer one text that is read while it is made; close it in the end.
+
+        Raises:
+            ServiceError: As `run`, as far as it is known before anything is decoded.
+        """
+        planned = await self._planned(request)
+        if isinstance(planned, ServiceError):
+            raise planned
+        following = Following(planned.plan, self._writer, partial(self._answered, request, planned))
+        if decodes := following.requests():
+            following.attach(self._engine.submit_many(decodes))
+        return following
 
     async def _planned(self, request: TextRequest) -> _Planned | ServiceError:
         """The plan, or why there is none."""

@@ -78,6 +78,14 @@ class Writer:
             generated_tokens=sum(len(source.hypotheses[0].token_ids) for source in decoded),
         )
 
+    def sentence(self, source: DecodedSource) -> str:
+        """How a sentence reads in `TextResponse.text`."""
+        return self._target_tokenizer.decode(source.hypotheses[0].token_ids)
+
+    def beginning(self, token_ids: Sequence[int]) -> str:
+        """What a sentence begins with, whatever tokens follow."""
+        return self._target_tokenizer.decode_beginning(token_ids)
+
     def _hypothesis(
         self, request: TextRequest, part: Part, hypothesis: DecodedHypothesis, place: int
     ) -> Hypothesis:

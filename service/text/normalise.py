@@ -55,6 +55,23 @@ def normalise(text: str) -> str:
     return unicodedata.normalize("NFC", " ".join(text.translate(_RESPELT).split()))
 
 
+def normalise_beginning(text: str) -> str:
+    """What `normalise` of `text`, and of whatever follows it, begins with.
+
+    A letter at the end is left out: an accent may follow and become one with it.
+
+    Worked case: "ein Haus" -> "ein Hau"; "ein Haus " -> "ein Haus".
+    """
+    respelt = text.translate(_RESPELT)
+    words = " ".join(respelt.split())
+    if respelt and respelt[-1].isspace():
+        return unicodedata.normalize("NFC", words)
+    for end in range(len(words) - 1, 0, -1):
+        if _is_boundary(words, 0, end):
+            return unicodedata.normalize("NFC", words[:end])
+    return ""
+
+
 def normalise_with_offsets(text: str) -> tuple[str, list[Span]]:
     """As `normalise`, with the place that each character came from.
 

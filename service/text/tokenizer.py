@@ -6,6 +6,7 @@ all four special ids; `load` checks that text comes back as it went in. With byt
 every character can be written, so nothing a user sends becomes "unknown".
 """
 
+import codecs
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,13 @@ from typing import Protocol, Self
 import sentencepiece
 
 from service.errors import BundleDamaged
-from service.text.normalise import REPLACEMENT, Span, normalise, normalise_with_offsets
+from service.text.normalise import (
+    REPLACEMENT,
+    Span,
+    normalise,
+    normalise_beginning,
+    normalise_with_offsets,
+)
 
 _SPACE = "\u2581"  # how SentencePiece writes a space inside a piece
 
@@ -123,6 +130,15 @@ class Tokenizer:
         that a model began and did not finish) become U+FFFD.
         """
         return normalise(self._join(ids))
+
+    def decode_beginning(self, ids: Sequence[int]) -> str:
+        """What `decode` of `ids`, and of whatever follows them, begins with.
+
+        Bytes of a character that is not whole yet are left out, and so is the last letter,
+        which an accent may follow.
+        """
+        decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+        return normalise_beginning(decoder.decode(b"".join([self._bytes[id_] for id_ in ids])))
 
     def decode_with_offsets(self, ids: Sequence[int]) -> tuple[str, list[Span]]:
         """As `decode`, with the (start, end) characters of the text behind each token.

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 
 from service.api.catalogue import Catalogue, FailedModel, ServedModel
 from service.bundle.manifest import Limits, Manifest, Precision, Score, ServedDirection
-from service.domain import FinishReason, SearchOptions, SpecialIds, Task
+from service.domain import DecodedSource, FinishReason, SearchOptions, SpecialIds, Task
 from service.errors import ServiceError
 from service.metrics import Metrics, ModelInfo, ModelMetrics
+from service.pipeline.following import Following
+from service.pipeline.plan import Part, Plan
 from service.pipeline.request import TextRequest
 from service.pipeline.response import (
     Hypothesis,
@@ -98,6 +100,16 @@ class FakeEngine:
 Answering = Callable[[TextRequest], TextResponse | ServiceError]
 
 
+class _Speechless:
+    """How sentences read where none goes to a model."""
+
+    def sentence(self, source: DecodedSource) -> str:
+        raise AssertionError("there is no such sentence")
+
+    def beginning(self, token_ids: Sequence[int]) -> str:
+        raise AssertionError("there is no such sentence")
+
+
 class FakePipeline:
     """A `TextPipeline` that remembers what it was asked.
 
@@ -124,6 +136,14 @@ class FakePipeline:
             self.cancelled += 1
             raise
         return [self._answering(request) for request in requests]
+
+    async def follow(self, request: TextRequest) -> Following:
+        """A text that is known as a whole as soon as it is asked for."""
+        [answer] = await self.run_many([request])
+        if isinstance(answer, ServiceError):
+            raise answer
+        whole = Plan((Part("", answer.text, 0, False, None),), "", None)
+        return Following(whole, _Speechless(), lambda _: asyncio.sleep(0, answer))
 
 
 def shout(request: TextRequest) -> TextResponse:

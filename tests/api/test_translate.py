@@ -335,7 +335,7 @@ def test_an_unknown_field_is_named_with_the_known_ones(client: LocalClient) -> N
     assert response.status_code == 400
     assert response.json()["error"] == (
         'unknown field "targte"; known: alternatives, model, options, return, priority, '
-        "timeout_s, api_key, secret, q, source, target, format"
+        "timeout_s, stream, api_key, secret, q, source, target, format"
     )
 
 

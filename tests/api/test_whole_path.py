@@ -5,17 +5,12 @@ from collections.abc import Sequence
 
 import pytest
 
-from service.api.catalogue import Catalogue, ServedModel
 from service.app import CatalogueFactory
-from service.bundle.manifest import Precision
 from service.decoding.contract import BatchState
 from service.domain import SearchOptions
-from service.engine import Engine, EngineLimits
-from service.metrics import Metrics, ModelInfo
-from service.pipeline import Pipeline, TextLimits
 from service.settings import Settings
 from service.text.tokenizer import Tokenizer
-from tests.api.fakes import TRANSLATOR
+from tests.api.real import translating_with
 from tests.api.serving import PATIENCE_S, client_of, serving
 from tests.fakes import TableModel, echo_table
 
@@ -47,40 +42,7 @@ def model(tokenizer: Tokenizer) -> StoppableModel:
 
 @pytest.fixture
 def load(tokenizer: Tokenizer, model: StoppableModel) -> CatalogueFactory:
-    def load(settings: Settings, metrics: Metrics) -> Catalogue:
-        limits = EngineLimits(
-            max_queue_items=settings.max_queue_sources,
-            max_queue_tokens=settings.max_queue_tokens,
-            max_batch_sources=1,
-            max_batch_tokens=settings.max_batch_tokens,
-            workers=1,
-        )
-        observer = metrics.add_model(
-            ModelInfo(
-                name=TRANSLATOR.name,
-                version=TRANSLATOR.version,
-                task=TRANSLATOR.task,
-                directions=tuple(TRANSLATOR.prefixes),
-                digest=TRANSLATOR.digest,
-                provider="cpu",
-                max_queue_sources=limits.max_queue_items,
-                max_queue_tokens=limits.max_queue_tokens,
-            )
-        )
-        engine = Engine(model, limits, observer=observer)
-        pipeline = Pipeline(
-            TRANSLATOR,
-            tokenizer,
-            tokenizer,
-            engine,
-            TextLimits(
-                max_characters=settings.max_text_chars, max_sentences=settings.max_sentences
-            ),
-        )
-        served = ServedModel(TRANSLATOR, "cpu", Precision.FLOAT, pipeline, engine, observer)
-        return Catalogue([served])
-
-    return load
+    return translating_with(model, tokenizer)
 
 
 def test_a_text_comes_back_with_every_detail(load: CatalogueFactory) -> None:

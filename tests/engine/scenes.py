@@ -144,7 +144,7 @@ class HeldModel(WatchedModel):
 
     def open(self) -> None:
         """Let everything pass from now on."""
-        self.gate.release(1_000_000)
+        self.gate.release(10_000)
 
 
 @dataclass

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from service.text.normalise import normalise, normalise_with_offsets
+from service.text.normalise import normalise, normalise_beginning, normalise_with_offsets
 
 # Every code point, lone surrogates too (JSON can carry them), and often the ones that
 # normalisation is about: spaces, invisible ones, quotes, accents, Hangul, odd decompositions.
@@ -42,6 +42,27 @@ def test_leaves_single_inner_spaces_and_no_control_character(text: str) -> None:
 @given(ANY_TEXT, st.characters(categories=["L", "N", "P", "S"]))
 def test_never_empties_visible_text(text: str, visible: str) -> None:
     assert normalise(text + visible)
+
+
+@given(ANY_TEXT, ANY_TEXT)
+def test_a_beginning_is_one_whatever_follows(text: str, more: str) -> None:
+    assert normalise(text + more).startswith(normalise_beginning(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "beginning"),
+    [
+        ("ein Haus", "ein Hau"),
+        ("ein Haus ", "ein Haus"),
+        ("e\u0323", ""),
+        ("a\u200b", ""),
+        ("", ""),
+    ],
+)
+def test_of_a_beginning_only_what_an_accent_could_change_is_missing(
+    text: str, beginning: str
+) -> None:
+    assert normalise_beginning(text) == beginning
 
 
 @given(ANY_TEXT)

@@ -172,3 +172,18 @@ def test_load_refuses_what_is_no_model(tmp_path: Path, content: bytes) -> None:
 def test_load_says_which_file_is_missing(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="absent"):
         Tokenizer.load(tmp_path / "absent.spm")
+
+
+@given(ids=ANY_IDS, more=ANY_IDS)
+def test_a_beginning_is_one_whatever_follows(
+    tokenizer: Tokenizer, ids: list[int], more: list[int]
+) -> None:
+    assert tokenizer.decode([*ids, *more]).startswith(tokenizer.decode_beginning(ids))
+
+
+def test_a_character_of_several_tokens_is_shown_when_it_is_whole(tokenizer: Tokenizer) -> None:
+    ids = tokenizer.encode("\U0001f415 the")
+    assert len(ids) > 4
+    shown = [tokenizer.decode_beginning(ids[:end]) for end in range(len(ids) + 1)]
+    assert shown[:5] == [""] * 5  # the four bytes, and a letter that an accent may follow
+    assert shown[-1] == "\U0001f415 th"

@@ -119,6 +119,10 @@ format: $(DEV_STAMP) ## Format the code and apply safe fixes
 	$(DEV) -m ruff check --fix .
 	$(DEV) -m ruff format .
 
+.PHONY: screenshots
+screenshots: $(DEV_STAMP) ## Photograph the page for docs/; needs Chromium
+	$(DEV) -m tests.page.screenshots
+
 .PHONY: image
 image: ## Build the CPU image (IMAGE=name); needs docker
 	docker build --target cpu --tag $(IMAGE):cpu .

@@ -157,7 +157,7 @@ def create_app(
     ]
     for router in (*work, *others, libretranslate_routes(app, context)):
         app.include_router(router)
-    add_pages(app, context)
+    add_pages(app)
     use_own_document(app)
     for layer in layers:
         app.add_middleware(layer)

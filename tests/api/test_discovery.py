@@ -6,7 +6,7 @@ import pytest
 
 from service.api.catalogue import FailedModel
 from service.settings import Settings
-from tests.api.fakes import SUMMARIZER, TRANSLATOR, FakeModels, served
+from tests.api.fakes import TRANSLATOR, FakeModels, served
 from tests.api.local import LocalClient
 
 
@@ -152,28 +152,52 @@ class TestModels:
 
 
 class TestPages:
-    @pytest.fixture
-    def models(self) -> FakeModels:
-        odd = SUMMARIZER.model_copy(update={"name": "<b>odd</b>"})
-        return FakeModels(manifests=(TRANSLATOR, odd))
-
-    def test_the_first_page_links_and_escapes(self, client: LocalClient) -> None:
+    def test_what_the_first_page_names_is_there(self, client: LocalClient) -> None:
         page = client.get("/")
         assert page.headers["content-type"] == "text/html; charset=utf-8"
-        assert "&lt;b&gt;odd&lt;/b&gt;" in page.text
-        links = re.findall(r'<a href="([^"]+)"', page.text)
-        assert {client.get(f"/{link}").status_code for link in links} == {200}
+        named = re.findall(r'(?:src|href)="([^"#]+)"', page.text)
+        assert len(named) > 10
+        assert {client.get(f"/{place}").status_code for place in named} == {200}
 
-    @pytest.mark.parametrize(("path", "assets"), [("/", 0), ("/docs", 2)])
+    def test_the_first_page_holds_no_script_and_no_style(self, client: LocalClient) -> None:
+        # So that a policy may allow files of this server alone.
+        page = client.get("/").text
+        assert not re.findall(r"<script(?![^>]* src=)|<style|\bstyle=|\bon\w+=|javascript:", page)
+
+    def test_the_first_page_is_sent_again_only_when_it_has_changed(
+        self, client: LocalClient
+    ) -> None:
+        tag = client.get("/").headers["etag"]
+        again = client.get("/", headers={"If-None-Match": f'W/"other", {tag}'})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+        assert client.get("/", headers={"If-None-Match": '"other"'}).status_code == 200
+
+    def test_the_assets_are_kept_for_good_under_the_digest_of_their_content(
+        self, client: LocalClient
+    ) -> None:
+        page = client.get("/").text
+        assets = re.findall(r'(?:src|href)="(static/[0-9a-f]{16}/[^"]+)"', page)
+        kinds = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+        assert {asset.rpartition(".")[2] for asset in assets} == set(kinds)
+        for asset in assets:
+            answer = client.get(f"/{asset}")
+            assert "immutable" in answer.headers["cache-control"]
+            assert answer.headers["content-type"].startswith(kinds[asset.rpartition(".")[2]])
+        # What another version of the page names is not this version's.
+        name = assets[0].rpartition("/")[2]
+        assert client.get(f"/static/{'0' * 16}/{name}").status_code == 404
+        assert client.get(f"/{assets[0].rpartition('/')[0]}/index.html").status_code == 404
+
+    @pytest.mark.parametrize(("path", "assets"), [("/", 10), ("/docs", 2)])
     def test_no_page_asks_another_server(self, client: LocalClient, path: str, assets: int) -> None:
         page = client.get(path).text
 
         sources = re.findall(r'(?:src|href)="([^"]+)"', page)
         assert sources
         assert not [source for source in sources if "//" in source]
-        loaded = [source for source in sources if source.startswith("./docs/assets/")]
-        assert len(loaded) == assets
-        assert {client.get(source[1:]).status_code for source in loaded} <= {200}
+        loaded = [source for source in sources if "static/" in source or "assets/" in source]
+        assert len(loaded) >= assets
+        assert {client.get(f"/{source}").status_code for source in loaded} <= {200}
 
 
 def test_what_does_not_exist(client: LocalClient) -> None:

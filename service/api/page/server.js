@@ -1,0 +1,74 @@
+// What the page asks the server, and failures in words.
+
+/** A request that failed; `message` is for people. */
+export class Failure extends Error {
+  /**
+   * @param {string} message
+   * @param {number | null} retryAfter Seconds after which another attempt makes sense.
+   * @param {boolean} wantsKey The server asks for another API key.
+   */
+  constructor(message, retryAfter = null, wantsKey = false) {
+    super(message);
+    this.retryAfter = retryAfter;
+    this.wantsKey = wantsKey;
+  }
+}
+
+/**
+ * @param {string} path Relative, so that the page works below any prefix.
+ * @returns {Promise<any>} The answer, or null when there is none.
+ */
+export async function get(path) {
+  try {
+    const response = await fetch(path);
+    return response.ok ? await response.json() : null;
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * @param {string} path
+ * @param {object} fields
+ * @param {AbortSignal} signal
+ * @returns {Promise<{answer: any, seconds: number}>} With what it took, there and back.
+ * @throws {Failure}
+ */
+export async function post(path, fields, signal) {
+  const started = performance.now();
+  let response;
+  let answer;
+  try {
+    response = await fetch(path, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(fields),
+      signal,
+    });
+    answer = await response.json();
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Failure(
+      response ? `The server answered with status ${response.status}, and not in JSON.`
+        : "The server does not answer. Trying again in 5 seconds.",
+      response ? null : 5,
+    );
+  }
+  if (!response.ok) throw failure(response, answer);
+  return { answer, seconds: (performance.now() - started) / 1000 };
+}
+
+function failure(response, answer) {
+  const said = sentence(String(answer.error ?? `status ${response.status}`));
+  const wait = Number(response.headers.get("Retry-After")) || null;
+  if (wait === null || ![429, 503].includes(response.status)) {
+    return new Failure(said, null, [401, 403].includes(response.status));
+  }
+  const unit = wait === 1 ? "second" : "seconds";
+  return new Failure(`${said} Trying again in ${wait} ${unit}.`, wait);
+}
+
+function sentence(text) {
+  const first = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?]$/.test(first) ? first : `${first}.`;
+}

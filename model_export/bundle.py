@@ -8,7 +8,7 @@ import onnx
 from onnx import helper
 
 from model_export import checkpoint
-from model_export.config import PLACEHOLDERS, TERM_BEGIN, TERM_END, Recipe
+from model_export.config import Recipe
 from model_export.corpus import CorpusReport, read_report
 from model_export.dataset import source_prefixes
 from model_export.errors import CheckpointError
@@ -20,6 +20,7 @@ from model_export.export.linear import round_weights
 from model_export.export.network import DecoderStep, Embedding
 from model_export.export.output import OutputLayer
 from model_export.export.rearrange import rearrange_graph
+from model_export.marks import mark_ids
 from model_export.model.seq2seq import Seq2Seq
 from model_export.shortlist import build_shortlist
 from model_export.training import MODEL_NAME as CHECKPOINT_NAME
@@ -33,7 +34,6 @@ from service.bundle.manifest import (
     Graphs,
     Limits,
     Manifest,
-    Marks,
     Precision,
     ServedDirection,
     Signature,
@@ -109,7 +109,7 @@ def export_bundle(recipe: Recipe, run: Path, bundle: Path) -> Manifest:
             ServedDirection(source=direction.source, target=direction.target, prefix=prefix)
             for direction, prefix in source_prefixes(recipe, tokenizer).items()
         ),
-        marks=_marks(recipe, tokenizer),
+        marks=None if recipe.marks is None else mark_ids(tokenizer),
         description=recipe.card.description,
         limitations=recipe.card.limitations,
         licence=recipe.card.licence,
@@ -212,16 +212,6 @@ def digests(bundle: Path) -> dict[str, str]:
     served = [*bundle.glob("*.onnx"), *bundle.glob(_SHORTLIST_NAME)]
     served += [bundle / WEIGHTS_NAME, bundle / VOCABULARY_NAME]
     return {path.name: sha256(path) for path in sorted([*served, bundle / _GOLDEN_NAME])}
-
-
-def _marks(recipe: Recipe, tokenizer: Tokenizer) -> Marks | None:
-    if recipe.marks is None:
-        return None
-    return Marks(
-        term_begin=tokenizer.control_id(TERM_BEGIN),
-        term_end=tokenizer.control_id(TERM_END),
-        placeholders=tuple(tokenizer.control_id(symbol) for symbol in PLACEHOLDERS),
-    )
 
 
 def _signature(model: onnx.ModelProto) -> Signature:

@@ -21,7 +21,9 @@ import numpy as np
 from model_export.alignment import translation_table
 from model_export.config import PLACEHOLDERS, TERM_BEGIN, TERM_END, MarksConfig
 from model_export.corpus import Line
-from service.domain import IntArray
+from service.domain import IntArray, MarkIds
+from service.text.marks import Placeholder, Term, encode_marked
+from service.text.normalise import Span
 from service.text.tokenizer import Tokenizer
 
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")
@@ -37,7 +39,16 @@ _SHORTEST = 4
 
 _NULL = 0  # "no source word", in a word's place
 
-Span = tuple[int, int]
+
+# Placeholders of one pair.
+_MOST_PLACEHOLDERS = 2
+
+
+class Phrase(NamedTuple):
+    """Places of words in a source and of those that translate them in its target."""
+
+    source: Span
+    target: Span
 
 
 class Marked(NamedTuple):
@@ -64,78 +75,87 @@ def marked_pairs(
         could not be aligned.
     """
     random = np.random.default_rng(seed)
-    chosen = random.permutation(len(lines))
+    chosen = random.permutation(len(lines)).tolist()
     terms = round(config.terms * len(lines))
     placeholders = round(config.placeholders * len(lines))
     phrases = _Phrases(lines)
-    term_lines = [
-        (lines[i], [each for each in phrases.of(i) if _is_term(*each)]) for i in chosen[:terms]
-    ]
+    yield from _with_terms([(lines[i], phrases.of(i)) for i in chosen[:terms]], tokenizer, random)
+    yield from _with_placeholders(
+        [(lines[i], phrases.of(i)) for i in chosen[terms : terms + placeholders]],
+        tokenizer,
+        random,
+    )
+
+
+def _with_terms(
+    aligned: Sequence[tuple[Line, list[Phrase]]],
+    tokenizer: Tokenizer,
+    random: np.random.Generator,
+) -> Iterator[Marked]:
+    ids = mark_ids(tokenizer)
+    candidates = [(line, [each for each in found if _is_term(each)]) for line, found in aligned]
     others: dict[str, list[str]] = {}
-    for line, found in term_lines:
+    for line, found in candidates:
         pool = others.setdefault(str(line.direction.target), [])
-        pool += [line.target[slice(*target)] for _, target in found]
-    write = _Writer(tokenizer)
-    for line, found in term_lines:
-        if found:
-            source, target = found[random.integers(len(found))]
-            words = line.target[slice(*target)]
-            if random.random() < 0.5:
-                pool = others[str(line.direction.target)]
-                words = pool[random.integers(len(pool))]
-            yield write.term(line, source, target, words)
-    for i in chosen[terms : terms + placeholders]:
-        if found := phrases.of(i):
-            count = min(len(found), int(random.integers(1, 3)))
-            picked = [found[k] for k in random.permutation(len(found))[:count]]
-            yield write.placeholders(lines[i], _apart(picked), random)
-
-
-class _Writer:
-    """Pairs with marks as token ids.
-
-    Each piece of text between marks is encoded on its own, without the spaces around it, as
-    `service.text.marks` does when it serves.
-    """
-
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        self._tokenizer = tokenizer
-        self._begin, self._end = tokenizer.control_id(TERM_BEGIN), tokenizer.control_id(TERM_END)
-        self._placeholders = [tokenizer.control_id(symbol) for symbol in PLACEHOLDERS]
-
-    def term(self, line: Line, source: Span, target: Span, words: str) -> Marked:
-        encode = self._tokenizer.encode
-        text = line.target[: target[0]] + words + line.target[target[1] :]
-        mark = [self._begin, *encode(words), self._end]
-        return Marked(self._with(line.source, [(source, mark)]), encode(text), line)
-
-    def placeholders(
-        self, line: Line, phrases: Sequence[tuple[Span, Span]], random: np.random.Generator
-    ) -> Marked:
-        ids = random.permutation(self._placeholders)[: len(phrases)].tolist()
-        pairs = list(zip(phrases, ids, strict=True))
-        return Marked(
-            self._with(line.source, [(source, [id_]) for (source, _), id_ in pairs]),
-            self._with(line.target, [(target, [id_]) for (_, target), id_ in pairs]),
+        pool += [line.target[slice(*phrase.target)] for phrase in found]
+    for line, found in candidates:
+        if not found:
+            continue
+        phrase = found[random.integers(len(found))]
+        start, end = phrase.target
+        words = line.target[start:end]
+        if random.random() < 0.5:
+            pool = others[str(line.direction.target)]
+            words = pool[random.integers(len(pool))]
+        yield Marked(
+            encode_marked(line.source, [Term(phrase.source, words)], tokenizer, ids),
+            tokenizer.encode(line.target[:start] + words + line.target[end:]),
             line,
         )
 
-    def _with(self, text: str, marks: list[tuple[Span, list[int]]]) -> list[int]:
-        ids: list[int] = []
-        place = 0
-        for (start, end), mark in sorted(marks):
-            ids += [*self._tokenizer.encode(text[place:start].strip()), *mark]
-            place = end
-        return [*ids, *self._tokenizer.encode(text[place:].strip())]
+
+def _with_placeholders(
+    aligned: Sequence[tuple[Line, list[Phrase]]],
+    tokenizer: Tokenizer,
+    random: np.random.Generator,
+) -> Iterator[Marked]:
+    ids = mark_ids(tokenizer)
+    for line, found in aligned:
+        if not found:
+            continue
+        most = int(random.integers(1, 1 + _MOST_PLACEHOLDERS))
+        picked = _apart([found[k] for k in random.permutation(len(found))[:most]])
+        numbers = random.permutation(len(ids.placeholders))[: len(picked)].tolist()
+        numbered = list(zip(picked, numbers, strict=True))
+        sources = [Placeholder(phrase.source, number) for phrase, number in numbered]
+        targets = [Placeholder(phrase.target, number) for phrase, number in numbered]
+        yield Marked(
+            encode_marked(line.source, _in_order(sources), tokenizer, ids),
+            encode_marked(line.target, _in_order(targets), tokenizer, ids),
+            line,
+        )
 
 
-def _is_term(source: Span, target: Span) -> bool:
-    return min(source[1] - source[0], target[1] - target[0]) >= _SHORTEST
+def _in_order(placeholders: list[Placeholder]) -> list[Placeholder]:
+    return sorted(placeholders, key=lambda placeholder: placeholder.span)
 
 
-def _apart(phrases: Sequence[tuple[Span, Span]]) -> list[tuple[Span, Span]]:
+def mark_ids(tokenizer: Tokenizer) -> MarkIds:
+    """The marks of a vocabulary that was made with them."""
+    return MarkIds(
+        term_begin=tokenizer.control_id(TERM_BEGIN),
+        term_end=tokenizer.control_id(TERM_END),
+        placeholders=tuple(tokenizer.control_id(symbol) for symbol in PLACEHOLDERS),
+    )
+
+
+def _is_term(phrase: Phrase) -> bool:
+    return min(end - start for start, end in phrase) >= _SHORTEST
+
+
+def _apart(phrases: Sequence[Phrase]) -> list[Phrase]:
     """Those of `phrases` that overlap no earlier one on either side."""
-    kept: list[tuple[Span, Span]] = []
+    kept: list[Phrase] = []
     for phrase in phrases:
         if all(
             mine[1] <= theirs[0] or theirs[1] <= mine[0]
@@ -161,7 +181,7 @@ class _Phrases:
             targets = [self._words(lines[i].target) for i in indexes]
             self._tables[direction] = (_Table(sources, targets), _Table(targets, sources))
 
-    def of(self, index: int) -> list[tuple[Span, Span]]:
+    def of(self, index: int) -> list[Phrase]:
         """Character spans of the phrases of a line that are each other's translation."""
         line = self._lines[index]
         forward, backward = self._tables[str(line.direction)]
@@ -171,7 +191,7 @@ class _Phrases:
         links = {s: t for s, t in enumerate(best_target) if t >= 0 and best_source[t] == s}
         spans = [[match.span() for match in _WORD.finditer(side)] for side in line[:2]]
         return [
-            ((spans[0][a][0], spans[0][b][1]), (spans[1][c][0], spans[1][d][1]))
+            Phrase((spans[0][a][0], spans[0][b][1]), (spans[1][c][0], spans[1][d][1]))
             for a, b, c, d in _blocks(links)
         ]
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from service.domain import Direction, SearchOptions, SpecialIds, Task
+from service.domain import Direction, MarkIds, SearchOptions, SpecialIds, Task
 from service.errors import BundleDamaged
 
 MANIFEST_NAME = "manifest.json"
@@ -78,16 +78,6 @@ class ServedDirection(_Section):
     """Token ids that a source begins with, to name the target language; often none."""
 
 
-class Marks(_Section):
-    """Control tokens in a source that the model was taught to obey."""
-
-    term_begin: int
-    """What follows is to stand in the target as it is, up to `term_end`."""
-    term_end: int
-    placeholders: tuple[int, ...]
-    """Each stands for something that is no language and comes out as itself."""
-
-
 class Corpus(_Section):
     """Text that the model learned from or was judged on."""
 
@@ -137,7 +127,7 @@ class Manifest(_Section):
     task: Task
     directions: Annotated[tuple[ServedDirection, ...], Field(min_length=1)]
     """What the model does; the first one is meant where a caller names none."""
-    marks: Marks | None
+    marks: MarkIds | None
     """Marks in a source that the model obeys; None when it was taught none."""
     description: str
     limitations: str

@@ -97,6 +97,20 @@ def echo(request: DecodeRequest) -> DecodedSource:
     )
 
 
+def echo_without(request: DecodeRequest, silent: set[int]) -> DecodedSource:
+    """Says what it is told, but for some tokens, to which it pays no attention either."""
+    ids = request.source_ids[:-1]
+    said = [place for place, id_ in enumerate(ids) if id_ not in silent]
+    decoded = echo(request)
+    hypothesis = replace(
+        decoded.hypotheses[0],
+        token_ids=tuple(ids[place] for place in said),
+        token_log_probs=np.zeros(len(said), dtype=np.float32),
+        attention=np.eye(len(ids) + 1, dtype=np.float32)[said],
+    )
+    return replace(decoded, hypotheses=(hypothesis,))
+
+
 @dataclass
 class FakeEngine:
     """Answers at once; None from `answer` leaves the future open, an error fails it."""
@@ -261,6 +275,30 @@ class TestTranslation:
             ("caf\xe9", "cafe\u0301"),
             ("?", "?"),
         ]
+
+    def test_a_direction_s_prefix_is_read_by_the_model_alone(self, tokenizer: Tokenizer) -> None:
+        prefixes = {Direction("en", "de"): (7,), Direction("en", "fr"): (8, 9)}
+        engine = FakeEngine(lambda request: echo_without(request, {7, 8, 9}))
+        asked = pipeline(tokenizer, engine, Manifest(prefixes=prefixes))
+        for direction in (None, *prefixes):
+            request = TextRequest("Tom sees.", direction, want_alignment=True)
+            response = asyncio.run(asked.run(request))
+            prefix = prefixes[direction or Direction("en", "de")]
+            ids = (*prefix, *tokenizer.encode("Tom sees."), tokenizer.end_id)
+            assert engine.submitted[-1][0].source_ids == ids
+            [hypothesis] = response.sentences[0].hypotheses
+            assert [word.sources[0].span for word in hypothesis.alignment or ()] == [
+                word.span for word in hypothesis.alignment or ()
+            ]
+
+    def test_the_longest_prefix_leaves_less_room(self, tokenizer: Tokenizer) -> None:
+        prefixes = {Direction("en", "de"): (), Direction("en", "fr"): (8, 9)}
+        manifest = Manifest(prefixes=prefixes, limits=Limits(max_source_tokens=16))
+        engine = FakeEngine(lambda request: echo_without(request, {8, 9}))
+        request = TextRequest("the dog sees Tom " * 20, Direction("en", "fr"))
+        asyncio.run(pipeline(tokenizer, engine, manifest).run(request))
+        longest = max(len(decode.source_ids) for decode in engine.submitted[0])
+        assert 12 < longest <= 16
 
     def test_details_that_nobody_wants_are_left_out(self, tokenizer: Tokenizer) -> None:
         response, _ = ask(tokenizer, "Tom sees.")

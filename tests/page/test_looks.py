@@ -91,7 +91,7 @@ def test_dark_mode_follows_the_system_until_it_is_chosen(visit: Open) -> None:
     expect(switch).to_have_attribute("aria-pressed", "true")
 
 
-@pytest.mark.parametrize("width", [320, 360, 768])
+@pytest.mark.parametrize("width", [320, 360])
 def test_no_width_scrolls_sideways(visit: Open, width: int) -> None:
     seen = visit(width=width)
     overflow = "document.documentElement.scrollWidth - innerWidth"

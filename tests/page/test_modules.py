@@ -1,5 +1,6 @@
 """The pure modules of the page, against the server's own arithmetic."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -47,7 +48,7 @@ def units(text: str, offset: int) -> int:
 
 
 @given(TEXTS)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_offsets_are_those_of_utf_16(page: Page, texts: list[str]) -> None:
     got = call(
         page,
@@ -59,13 +60,13 @@ def test_offsets_are_those_of_utf_16(page: Page, texts: list[str]) -> None:
 
 
 @given(TEXTS)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_lengths_are_those_of_the_server(page: Page, texts: list[str]) -> None:
     assert call(page, "offsets.js", "given.map(m.codePoints)", texts) == [*map(len, texts)]
 
 
 @given(TEXTS)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_words_are_those_of_the_server(page: Page, texts: list[str]) -> None:
     got = call(
         page,
@@ -118,3 +119,49 @@ def test_a_words_probability_is_the_product_of_its_tokens(page: Page) -> None:
 )
 def test_doubt(page: Page, probability: float | None, doubt: int) -> None:
     assert call(page, "reading.js", "m.doubt(given)", probability) == doubt
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 1000])
+def test_events_may_arrive_in_any_pieces(page: Page, size: int) -> None:
+    events = [
+        ("sentence", {"delta": "Grüße 🎉", "settled": 0, "total": 1}),
+        ("sentence", {"delta": "\n\nevent: done", "settled": 1, "total": 1}),
+        ("done", {"translatedText": "Grüße 🎉\n\nevent: done"}),
+    ]
+    written = "".join(f"event: {name}\ndata: {json.dumps(data)}\n\n" for name, data in events)
+    sent = ": a comment keeps the connection\n\n" + written.replace("\\u00fc", "ü")
+    bytes_ = list(sent.encode())
+    got = call(
+        page,
+        "server.js",
+        """await (async () => {
+          const body = new ReadableStream({ start(sink) {
+            for (const piece of given) sink.enqueue(new Uint8Array(piece));
+            sink.close();
+          } });
+          const headers = { "Content-Type": "text/event-stream; charset=utf-8" };
+          const fetched = window.fetch;
+          window.fetch = async () => new Response(body, { headers });
+          const deltas = [];
+          try {
+            const { answer } = await m.post("x", {}, null, (delta) => deltas.push(delta));
+            return [deltas, answer];
+          } finally {
+            window.fetch = fetched;
+          }
+        })()""",
+        [bytes_[place : place + size] for place in range(0, len(bytes_), size)],
+    )
+    assert got == [["Grüße 🎉", "\n\nevent: done"], events[-1][1]]
+
+
+def test_notes_say_what_to_look_at_twice(page: Page) -> None:
+    fine = {"problems": [], "confidence": 0.9}
+    bad = {"problems": ["lost_number", "something_new"], "confidence": 0.31}
+    assert call(page, "notes.js", "m.notes(given)", [fine, bad]) == [
+        "Sentence 2 has lost a number, and something new, and is only 31 % sure."
+    ]
+    assert call(page, "notes.js", "m.notes(given)", [bad | {"confidence": None}]) == [
+        "This has lost a number, and something new."
+    ]
+    assert call(page, "notes.js", "m.notes(given)", [fine]) == []

@@ -194,6 +194,38 @@ def test_being_refused_says_how_long_to_wait_and_tries_again(
     seen.complaints.clear()
 
 
+def test_a_long_text_comes_while_it_is_written(visit: Open) -> None:
+    seen = visit()
+    types: list[str | None] = []
+    seen.page.on("response", lambda answer: types.append(answer.headers.get("content-type")))
+    seen.write("\n".join(["some words"] * 50))
+    expect(seen.page.locator("#result")).to_contain_text("WORDS SOME")
+    assert "text/event-stream; charset=utf-8" in types
+    seen.word("#result", "SOME").hover()
+    assert seen.lit("#mirror") == {"some": "partner", "words": "partner"}
+
+
+def test_a_text_over_the_limit_is_not_sent(visit: Open, translator: FakePipeline) -> None:
+    seen = visit()
+    seen.page.fill("#source", "🎉" * 50_001)
+    message = "The text has 50,001 characters; the limit is 50,000."
+    expect(seen.page.get_by_text(message)).to_be_visible()
+    expect(seen.page.locator("#source")).to_have_attribute("aria-invalid", "true")
+    seen.write("short")
+    assert [request.text for request in translator.asked] == ["short"]
+    expect(seen.page.get_by_text(message)).to_be_hidden()
+
+
+def test_what_cannot_be_answered_is_said_in_words(visit: Open) -> None:
+    seen = visit()
+    seen.write("one two")
+    seen.page.fill("#source", "Bonjour, je voudrais une chambre pour deux personnes")
+    expect(seen.page.get_by_text("The text looks like fr")).to_be_visible()
+    expect(seen.page.locator("#result")).to_be_empty()
+    assert [text for text in seen.complaints if "400" not in text] == []
+    seen.complaints.clear()
+
+
 def test_markup_stays_text(visit: Open) -> None:
     seen = visit()
     markup = "<img/src=x/onerror=alert(1)> <script>alert(1)</script> <b>quiet"

@@ -3,6 +3,7 @@
 import { heatmap } from "./heatmap.js";
 import { AUTO, Languages } from "./languages.js";
 import { codePoints, unitOffsets } from "./offsets.js";
+import { notes } from "./notes.js";
 import { Pair } from "./pair.js";
 import { drawAlternatives, drawCard, drawServed, drawTimes, duration, element } from "./panels.js";
 import { readSentences } from "./reading.js";
@@ -15,6 +16,8 @@ const PAUSE_MS = 250;
 const ANNOUNCE_MS = 1000;
 const ANNOUNCED_CHARACTERS = 200;
 const ALTERNATIVES = 3;
+// A text longer than this is shown while it is written.
+const STREAMED_CHARACTERS = 400;
 const DETAILS = ["scores", "tokens", "alignment"];
 const PAIR_ONLY = [
   "source-label", "source-language", "target-label", "target-language", "swap", "detected",
@@ -51,6 +54,7 @@ function task() {
 
 function request() {
   const common = { alternatives: ALTERNATIVES, return: DETAILS };
+  if (source.value.length > STREAMED_CHARACTERS) common.stream = true;
   if (on("key").value) common.api_key = on("key").value;
   if (task() === "summarize") return { text: source.value, ...common };
   return {
@@ -77,7 +81,13 @@ function changed(pause = PAUSE_MS) {
     return;
   }
   on("result").classList.add("stale");
-  if (limit === null || codePoints(source.value) <= limit) timer = setTimeout(ask, pause);
+  const count = codePoints(source.value);
+  if (limit !== null && count > limit) {
+    say(`The text has ${count.toLocaleString("en")} characters; the limit is ${limit.toLocaleString("en")}.`);
+    drawNothing();
+    return;
+  }
+  timer = setTimeout(ask, pause);
 }
 
 async function ask() {
@@ -86,13 +96,19 @@ async function ask() {
   on("result").setAttribute("aria-busy", "true");
   const text = source.value;
   try {
-    const got = await post(task(), request(), mine.signal);
+    let written = "";
+    const got = await post(task(), request(), mine.signal, (delta) => {
+      written += delta;
+      on("result").textContent = written;
+      on("result").classList.remove("stale");
+    });
     draw(text, got.answer, got.seconds);
     say("");
     announce();
   } catch (failure) {
     if (mine.signal.aborted) return;
     say(failure.message);
+    if (!failure.retryAfter) drawNothing();
     if (failure.wantsKey) on("key-field").hidden = false;
     if (failure.retryAfter) timer = setTimeout(ask, failure.retryAfter * 1000);
   } finally {
@@ -138,6 +154,9 @@ function drawRank(rank) {
   on("result").classList.remove("stale");
   pair.show(texts[rank], answer.sentences, used);
   on("reading").hidden = !answer.sentences.length;
+  const said = notes(answer.sentences);
+  on("notes").replaceChildren(...said.map((note) => element("li", {}, note)));
+  on("notes").hidden = !said.length;
   on("alternatives").hidden = texts.length < 2;
   drawAlternatives(on("alternatives-list"), texts, rank, (chosen) => {
     drawRank(chosen);
@@ -217,7 +236,7 @@ function drawNothing() {
   on("result").replaceChildren();
   on("speed").textContent = "";
   on("copy").hidden = true;
-  for (const id of ["reading", "alternatives", "alignment", "timing", "model"]) on(id).hidden = true;
+  for (const id of ["reading", "notes", "alternatives", "alignment", "timing", "model"]) on(id).hidden = true;
   drawDetected();
 }
 

@@ -13,6 +13,7 @@ import { unitOffsets } from "./offsets.js";
  * @property {(Span & {probability: number | null})[]} targetWords
  * @property {{source: number, target: number, weight: number}[]} links By position in the two
  *   lists of words.
+ * @property {string[]} problems What the server's guard sees in the answer, by its codes.
  * @property {number | null} confidence 0 to 1, from a server that knows it.
  */
 
@@ -59,6 +60,7 @@ export function readSentences(source, target, detail, rank) {
         target: targetAt.get(ofTarget(word.target).start),
         weight: from.weight,
       }))),
+      problems: (isHere && rank === 0 && sentence.problems) || [],
       confidence: hypothesis.confidence ?? sentence.confidence ?? null,
     };
   });

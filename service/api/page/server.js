@@ -29,12 +29,13 @@ export async function get(path) {
 
 /**
  * @param {string} path
- * @param {object} fields
+ * @param {object} fields With `stream`, the answer comes in parts.
  * @param {AbortSignal} signal
+ * @param {(delta: string) => void} onDelta Called with what follows, when it comes in parts.
  * @returns {Promise<{answer: any, seconds: number}>} With what it took, there and back.
  * @throws {Failure}
  */
-export async function post(path, fields, signal) {
+export async function post(path, fields, signal, onDelta) {
   const started = performance.now();
   let response;
   let answer;
@@ -45,9 +46,10 @@ export async function post(path, fields, signal) {
       body: JSON.stringify(fields),
       signal,
     });
-    answer = await response.json();
+    const isStream = response.headers.get("Content-Type").startsWith("text/event-stream");
+    answer = isStream ? await whole(response.body, onDelta) : await response.json();
   } catch (error) {
-    if (error.name === "AbortError") throw error;
+    if (error.name === "AbortError" || error instanceof Failure) throw error;
     throw new Failure(
       response ? `The server answered with status ${response.status}, and not in JSON.`
         : "The server does not answer. Trying again in 5 seconds.",
@@ -56,6 +58,28 @@ export async function post(path, fields, signal) {
   }
   if (!response.ok) throw failure(response, answer);
   return { answer, seconds: (performance.now() - started) / 1000 };
+}
+
+/** Read Server-Sent Events to their end, which is the whole answer. */
+async function whole(body, onDelta) {
+  let rest = "";
+  for await (const part of parts(body.pipeThrough(new TextDecoderStream()))) {
+    const blocks = (rest + part).split("\n\n");
+    rest = blocks.pop();
+    for (const block of blocks) {
+      const [, event, data] = /^event: (\w+)\ndata: (.*)$/.exec(block) ?? [];
+      if (event === "sentence") onDelta(JSON.parse(data).delta);
+      if (event === "done") return JSON.parse(data);
+      if (event === "error") throw new Failure(sentence(JSON.parse(data).error));
+    }
+  }
+  throw new Error("the stream has no end");
+}
+
+// Not every browser can iterate over a stream by itself.
+async function* parts(stream) {
+  const reader = stream.getReader();
+  for (let read = await reader.read(); !read.done; read = await reader.read()) yield read.value;
 }
 
 function failure(response, answer) {

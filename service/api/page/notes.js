@@ -1,0 +1,30 @@
+// What a reader should look at twice, in words.
+
+const PROBLEMS = {
+  empty: "has no words",
+  loop: "says the same again and again",
+  repetition: "repeats itself",
+  source_copy: "is the source once more",
+  lost_number: "has lost a number",
+  unsupported_number: "has a number that the source does not have",
+  unsupported_name: "has a name that the source does not have",
+  length_ratio: "is much shorter or longer than its source",
+};
+// Below it, a sentence is named; the server's confidence is the share of sentences like it that
+// are good.
+const DOUBTFUL = 0.5;
+
+/**
+ * @param {import("./reading.js").Sentence[]} sentences
+ * @returns {string[]} Empty when there is nothing to say.
+ */
+export function notes(sentences) {
+  return sentences.flatMap(({ problems, confidence }, position) => {
+    const name = sentences.length > 1 ? `Sentence ${position + 1}` : "This";
+    const said = problems.map((problem) => PROBLEMS[problem] ?? problem.replaceAll("_", " "));
+    if (confidence !== null && confidence < DOUBTFUL) {
+      said.push(`is only ${Math.round(confidence * 100)} % sure`);
+    }
+    return said.length ? [`${name} ${said.join(", and ")}.`] : [];
+  });
+}

@@ -22,7 +22,9 @@ from model_export.metrics import (
     chrf,
     empty_outputs,
     loops,
+    lost_numbers,
     multi30k_bleu,
+    repetitions,
     rouge,
     source_copies,
     token_f1,
@@ -32,7 +34,7 @@ from model_export.metrics import (
 from service.bundle.loader import Bundle
 from service.bundle.manifest import Manifest, Score
 from service.cores import usable_cores
-from service.domain import Direction
+from service.domain import Direction, Task
 from service.engine import Engine, EngineLimits
 from service.errors import ServiceError
 from service.pipeline import Pipeline, TextLimits, TextRequest
@@ -157,13 +159,18 @@ def _test_sets(run: Path) -> Iterator[tuple[str, list[Line]]]:
 def _measure(
     direction: Direction, sources: list[str], outputs: list[str], references: list[str]
 ) -> list[Measured]:
-    faults = [empty_outputs(outputs), loops(sources, outputs)]
+    task = Task.SUMMARIZATION if direction.target is None else Task.TRANSLATION
+    faults = [
+        empty_outputs(outputs),
+        loops(sources, outputs),
+        repetitions(task, sources, outputs),
+        unsupported_numbers(sources, outputs),
+    ]
     if direction.target is None:
         return [
             *rouge(outputs, references),
             token_f1(outputs, references),
             characters_kept(sources, outputs),
-            unsupported_numbers(sources, outputs),
             unsupported_names(sources, outputs),
             *faults,
         ]
@@ -172,5 +179,6 @@ def _measure(
         chrf(outputs, references),
         multi30k_bleu(outputs, references, direction.target),
         source_copies(sources, outputs, references),
+        lost_numbers(sources, outputs),
         *faults,
     ]

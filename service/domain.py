@@ -9,7 +9,7 @@ share, lives here. Axes: B sources, K beam, S source tokens, T target tokens.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
@@ -151,6 +151,8 @@ class DecodedSource:
         queue_s: Time from submission to admission.
         encode_s: Time in `encode`, shared with the sources admitted together.
         decode_s: Time from the end of `encode` to the last `advance`.
+        others: Rebuilds what else the search found, best first: ended hypotheses beyond
+            `num_hypotheses`. Hardly anybody asks, so they are not rebuilt before.
     """
 
     hypotheses: tuple[DecodedHypothesis, ...]
@@ -158,3 +160,6 @@ class DecodedSource:
     queue_s: float
     encode_s: float
     decode_s: float
+    others: Callable[[], tuple[DecodedHypothesis, ...]] = field(
+        default=tuple, compare=False, repr=False
+    )

@@ -20,10 +20,13 @@ from prometheus_client import (
 
 from service.domain import Direction, FinishReason, Task
 from service.errors import Cancelled, DeadlineExceeded, Draining, EngineDead
+from service.trust.guard import Problem
 
 OK = "ok"
 STAGES = ("queue", "encode", "decode", "detokenise")
 PROVIDERS = ("cpu", "cuda")
+# What became of a problem: another hypothesis was given, or there was none without it.
+RESCUED, KEPT = "rescued", "kept"
 REQUESTS = ("auto", "cpu", "cuda", "require-cuda")
 # What can become of a sentence that was queued; others are counted when they first happen.
 _FAILURES = (Cancelled.code, DeadlineExceeded.code, Draining.code, EngineDead.code)
@@ -239,6 +242,13 @@ class Metrics:
             ["model", "code"],
             registry=registry,
         )
+        self._guard = Counter(
+            "seq2serve_guard",
+            "Problems that the guard saw in best-scored hypotheses (rescued: another one was "
+            "given) and in answers (kept).",
+            ["model", "problem", "outcome"],
+            registry=registry,
+        )
 
     def request_started(self) -> None:
         """A request came in."""
@@ -293,6 +303,8 @@ class Metrics:
             generated_tokens=self._generated_tokens.labels(model),
             finished_by={reason: self._finished.labels(model, reason) for reason in FinishReason},
             count_failure=lambda code: self._failed.labels(model, code).inc(),
+            rescued={problem: self._guard.labels(model, problem, RESCUED) for problem in Problem},
+            kept={problem: self._guard.labels(model, problem, KEPT) for problem in Problem},
         )
 
     def watch_model(self, model: str, alive: Callable[[], bool]) -> None:
@@ -320,6 +332,8 @@ class ModelMetrics:
     generated_tokens: Counter
     finished_by: Mapping[FinishReason, Counter]
     count_failure: Callable[[str], None]
+    rescued: Mapping[Problem, Counter]
+    kept: Mapping[Problem, Counter]
 
     def queue_changed(self, *, items: int, tokens: int) -> None:
         """What waits now."""
@@ -374,6 +388,13 @@ class ModelMetrics:
 
     def died(self, *, error: BaseException) -> None:
         """Nothing: the engine logs it, and `seq2serve_model_ready` asks the engine."""
+
+    def guarded(self, *, kept: Iterable[Problem], avoided: Iterable[Problem]) -> None:
+        """The guard saw something in a sentence: in its answer, or in one that was not given."""
+        for problem in kept:
+            self.kept[problem].inc()
+        for problem in set(avoided) - set(kept):
+            self.rescued[problem].inc()
 
     def text_finished(self, *, detokenise_s: float) -> None:
         """A text was put together from its decoded sentences."""

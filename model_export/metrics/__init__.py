@@ -5,7 +5,7 @@ returns a `Score`: the value, a signature that says exactly what was computed, a
 is better. Percentages run from 0 to 100 throughout, chrF included.
 
     overlap      against a reference: BLEU, chrF, Moses multi-bleu, ROUGE, BLEU by length
-    faults       without a reference: loops, empty outputs, copies, unsupported facts
+    faults       without a reference, by the rules of the service's guard: loops, copies ...
     compression  against a shortened source: token F1, exact matches, how much is kept
 """
 
@@ -18,6 +18,8 @@ from model_export.metrics.compression import (
 from model_export.metrics.faults import (
     empty_outputs,
     loops,
+    lost_numbers,
+    repetitions,
     source_copies,
     unsupported_names,
     unsupported_numbers,
@@ -46,7 +48,9 @@ __all__ = [
     "empty_outputs",
     "exact_matches",
     "loops",
+    "lost_numbers",
     "multi30k_bleu",
+    "repetitions",
     "rouge",
     "source_copies",
     "token_f1",

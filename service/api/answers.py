@@ -19,7 +19,7 @@ from service.api.responses import (
 from service.domain import Direction
 from service.errors import ServiceError
 from service.pipeline.request import TextRequest
-from service.pipeline.response import Hypothesis, StageTimes, TextResponse
+from service.pipeline.response import Hypothesis, Sentence, StageTimes, TextResponse
 from service.text.alignment import AlignedWord
 from service.text.normalise import Span
 
@@ -79,6 +79,9 @@ def account(
     ]
     for model, answer in done:
         model.metrics.text_finished(detokenise_s=answer.times.detokenise_s)
+        for sentence in answer.sentences:
+            if sentence.problems or sentence.avoided:
+                model.metrics.guarded(kept=sentence.problems, avoided=sentence.avoided)
     failed = sum(isinstance(answer, ServiceError) for answer in answers)
     record.details |= {
         "texts": len(jobs),
@@ -130,14 +133,19 @@ def _detail(job: Job, answer: TextResponse, want: Collection[Want]) -> TextDetai
         seconds={
             stage.removesuffix("_s"): getattr(answer.times, stage) for stage in StageTimes.__slots__
         },
-        sentences=[
-            SentenceDetail(
-                source=_place(sentence.source_span),
-                is_part=sentence.is_part,
-                hypotheses=[_hypothesis(each, want) for each in sentence.hypotheses],
-            )
-            for sentence in answer.sentences
-        ],
+        sentences=[_sentence(sentence, want) for sentence in answer.sentences],
+    )
+
+
+def _sentence(sentence: Sentence, want: Collection[Want]) -> SentenceDetail:
+    rescue = {"avoided": list(sentence.avoided)} if sentence.avoided else {}
+    return SentenceDetail(
+        source=_place(sentence.source_span),
+        is_part=sentence.is_part,
+        hypotheses=[_hypothesis(each, want) for each in sentence.hypotheses],
+        problems=list(sentence.problems),
+        rescued=bool(sentence.avoided),
+        **rescue,
     )
 
 

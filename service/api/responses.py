@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.bundle.manifest import Limits, Precision, Score
 from service.domain import SearchOptions
+from service.trust.guard import Problem
 
 
 class Answer(BaseModel):
@@ -86,6 +87,15 @@ class SentenceDetail(Answer):
     source: Place
     is_part: bool = Field(description="A piece of a sentence longer than the model's window.")
     hypotheses: list[HypothesisDetail]
+    problems: list[Problem] = Field(
+        description="What is wrong with the answer, as far as it shows."
+    )
+    rescued: bool = Field(
+        description="The answer is not the hypothesis of the best score, which had more problems."
+    )
+    avoided: list[Problem] | None = Field(
+        default=None, description="The problems of that one; present when rescued."
+    )
 
 
 class TextDetail(Answer):

@@ -1,13 +1,15 @@
 """Sources that one worker advances together."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from service.decoding.agreement import agreed_tokens, possible_slots
+from service.decoding.agreement import agreed_tokens
 from service.decoding.backtrace import Found, Trail, backtrace
 from service.decoding.contract import BatchState, Chunk, DecoderModel, Part
+from service.domain import DecodedHypothesis
 from service.engine.plan import BatchShape, Candidate
 from service.engine.ticket import Ticket
 
@@ -37,10 +39,17 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A source whose search is over, and what it found."""
+    """A source whose search is over, and what it found.
+
+    Attributes:
+        member: The source.
+        found: As many hypotheses as were asked for.
+        others: Rebuilds the rest.
+    """
 
     member: Member
     found: Found
+    others: Callable[[], tuple[DecodedHypothesis, ...]]
 
 
 class Lane:
@@ -132,7 +141,7 @@ class Lane:
         [part] = self.parts
         over = part.state.finished.tolist()
         finished = [
-            Finished(member, _found(member, model, part.state, position))
+            _finished(member, model, part.state, position)
             for position, member in enumerate(self.members)
             if over[position]
         ]
@@ -151,25 +160,26 @@ class Lane:
 def _agreed(
     member: Member, model: DecoderModel, state: BatchState, position: int
 ) -> tuple[int, ...]:
-    options = member.ticket.request.options
-    slots = possible_slots(
-        state.log_probs[position, : options.beam_size],
-        state.ended[position, : options.beam_size],
-        state.lengths[position, : options.beam_size],
-        length_penalty=options.length_penalty,
-        num_hypotheses=options.num_hypotheses,
-    )
+    beam_size = member.ticket.request.options.beam_size
+    slots: list[int] = np.isfinite(state.log_probs[position, :beam_size]).nonzero()[0].tolist()
     return agreed_tokens(member.trail, slots, pad_id=model.pad_id, end_id=model.end_id)
 
 
-def _found(member: Member, model: DecoderModel, state: BatchState, position: int) -> Found:
+def _finished(member: Member, model: DecoderModel, state: BatchState, position: int) -> Finished:
     options = member.ticket.request.options
-    return backtrace(
+    rebuilt = partial(
+        backtrace,
         member.trail,
-        state.ended[position, : options.beam_size],
-        state.lengths[position],
+        # Copies: the state goes on with others, this may be asked for later.
+        state.ended[position, : options.beam_size].copy(),
+        state.lengths[position].copy(),
         length_penalty=options.length_penalty,
-        num_hypotheses=options.num_hypotheses,
         pad_id=model.pad_id,
         end_id=model.end_id,
+    )
+    asked = options.num_hypotheses
+    return Finished(
+        member,
+        rebuilt(num_hypotheses=asked),
+        lambda: rebuilt(num_hypotheses=options.beam_size).hypotheses[asked:],
     )

@@ -250,6 +250,7 @@ class Worker:
             queue_s=member.queue_s,
             encode_s=member.encode_s,
             decode_s=now_s - member.encoded_at_s,
+            others=finished.others,
         )
         if member.ticket.answer(source):
             best = found.hypotheses[0]

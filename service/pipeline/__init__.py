@@ -108,7 +108,7 @@ class Pipeline:
             manifest.limits,
             text_limits,
         )
-        self._writer = Writer(source_tokenizer, target_tokenizer, clock)
+        self._writer = Writer(manifest.task, source_tokenizer, target_tokenizer, clock)
 
     async def run(self, request: TextRequest) -> TextResponse:
         """Answer one text. Cancelling the caller takes its work back from the engine.

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
-from service.domain import DecodedHypothesis, DecodedSource
+from service.domain import DecodedHypothesis, DecodedSource, Task
 from service.pipeline.plan import Part, Plan
 from service.pipeline.request import TextRequest
+from service.pipeline.rescue import Judge, Judged, Written
 from service.pipeline.response import Hypothesis, Sentence, StageTimes, TextResponse, Token
 from service.text.alignment import AlignedWord, SourceWord, align
 from service.text.normalise import Span
@@ -16,12 +17,14 @@ class Writer:
 
     def __init__(
         self,
+        task: Task,
         source_tokenizer: Tokenizer,
         target_tokenizer: Tokenizer,
         clock: Callable[[], float],
     ) -> None:
         self._source_tokenizer = source_tokenizer
         self._target_tokenizer = target_tokenizer
+        self._judge = Judge(task, target_tokenizer)
         self._clock = clock
 
     def write(
@@ -31,7 +34,7 @@ class Writer:
         decoded: Sequence[DecodedSource],
         tokenise_s: float,
     ) -> TextResponse:
-        """Decode, join and, if wanted, align.
+        """Decode, judge, join and, if wanted, align.
 
         Args:
             request: Says what details are wanted.
@@ -41,19 +44,24 @@ class Writer:
         """
         began_s = self._clock()
         by_part = _by_part(plan, decoded)
-        count = max((len(source.hypotheses) for source in decoded), default=1)
+        judged = [
+            None if source is None else self._judge.judge(part.text, source)
+            for part, source in zip(plan.parts, by_part, strict=True)
+        ]
+        given = [each for each in judged if each is not None]
+        count = max((len(each.written) for each in given), default=1)
         texts: list[str] = []
         hypotheses: list[list[Hypothesis]] = [[] for _ in plan.parts]
         for rank in range(count):
             text = ""
-            for number, (part, source) in enumerate(zip(plan.parts, by_part, strict=True)):
+            for number, (part, choice) in enumerate(zip(plan.parts, judged, strict=True)):
                 text += part.before
-                if source is None:
+                if choice is None:
                     text += part.text
                     continue
-                if rank < len(source.hypotheses):
+                if rank < len(choice.written):
                     hypotheses[number].append(
-                        self._hypothesis(request, part, source.hypotheses[rank], len(text))
+                        self._hypothesis(request, part, choice.written[rank], len(text))
                     )
                 text += hypotheses[number][-1].text
             texts.append(text + plan.trailing)
@@ -61,9 +69,11 @@ class Writer:
             text=texts[0],
             alternatives=tuple(texts[1:]),
             sentences=tuple(
-                _sentence(part, source, written)
-                for part, source, written in zip(plan.parts, by_part, hypotheses, strict=True)
-                if source is not None
+                _sentence(part, source, choice, written)
+                for part, source, choice, written in zip(
+                    plan.parts, by_part, judged, hypotheses, strict=True
+                )
+                if source is not None and choice is not None
             ),
             use=plan.use,
             times=StageTimes(
@@ -75,25 +85,26 @@ class Writer:
                 detokenise_s=self._clock() - began_s,
             ),
             source_tokens=sum(len(decode.source_ids) for decode in plan.decodes),
-            generated_tokens=sum(len(source.hypotheses[0].token_ids) for source in decoded),
+            generated_tokens=sum(len(each.written[0].hypothesis.token_ids) for each in given),
         )
 
-    def sentence(self, source: DecodedSource) -> str:
+    def sentence(self, part: Part, decoded: DecodedSource) -> str:
         """How a sentence reads in `TextResponse.text`."""
-        return self._target_tokenizer.decode(source.hypotheses[0].token_ids)
+        return self._judge.judge(part.text, decoded).written[0].text
 
     def beginning(self, token_ids: Sequence[int]) -> str:
         """What a sentence begins with, whatever tokens follow."""
         return self._target_tokenizer.decode_beginning(token_ids)
 
     def _hypothesis(
-        self, request: TextRequest, part: Part, hypothesis: DecodedHypothesis, place: int
+        self, request: TextRequest, part: Part, written: Written, place: int
     ) -> Hypothesis:
+        hypothesis, text = written.hypothesis, written.text
         ids = hypothesis.token_ids
         tokens: tuple[Token, ...] | None = None
         alignment: tuple[AlignedWord, ...] | None = None
         if request.want_tokens or request.want_alignment:
-            text, spans = self._target_tokenizer.decode_with_offsets(ids)
+            _, spans = self._target_tokenizer.decode_with_offsets(ids)
             if request.want_tokens:
                 tokens = tuple(
                     Token(piece, float(log_prob), _moved(span, place))
@@ -106,8 +117,6 @@ class Writer:
                 )
             if request.want_alignment:
                 alignment = self._alignment(part, hypothesis, text, spans, place)
-        else:
-            text = self._target_tokenizer.decode(ids)
         return Hypothesis(
             text=text,
             span=(place, place + len(text)),
@@ -150,7 +159,9 @@ def _by_part(plan: Plan, decoded: Sequence[DecodedSource]) -> list[DecodedSource
     return [None if part.decode is None else next(answers) for part in plan.parts]
 
 
-def _sentence(part: Part, source: DecodedSource, hypotheses: Sequence[Hypothesis]) -> Sentence:
+def _sentence(
+    part: Part, source: DecodedSource, judged: Judged, hypotheses: Sequence[Hypothesis]
+) -> Sentence:
     assert part.decode is not None
     return Sentence(
         source_span=(part.start, part.start + len(part.text)),
@@ -158,6 +169,8 @@ def _sentence(part: Part, source: DecodedSource, hypotheses: Sequence[Hypothesis
         hypotheses=tuple(hypotheses),
         source_tokens=len(part.decode.source_ids),
         decode_steps=source.decode_steps,
+        problems=judged.problems,
+        avoided=judged.avoided,
     )
 
 

@@ -34,7 +34,7 @@ class Progress:
 class Wording(Protocol):
     """How sentences read; `service.pipeline.answer.Writer`."""
 
-    def sentence(self, source: DecodedSource) -> str: ...
+    def sentence(self, part: Part, decoded: DecodedSource) -> str: ...
 
     def beginning(self, token_ids: Sequence[int]) -> str: ...
 
@@ -58,6 +58,7 @@ class Following:
         finish: Callable[[Futures], Awaitable[TextResponse | ServiceError]],
     ) -> None:
         self._decodes = plan.decodes
+        self._asked = [part for part in plan.parts if part.decode is not None]
         self._parts = [*plan.parts, Part(plan.trailing, "", 0, is_part=False, decode=None)]
         self._wording = wording
         self._finish = finish
@@ -150,7 +151,7 @@ class Following:
         if future.cancelled() or future.exception() is not None:
             cancel(self._futures)  # the sentences are wanted together or not at all
         else:
-            self._certain[number] = self._wording.sentence(future.result())
+            self._certain[number] = self._wording.sentence(self._asked[number], future.result())
             self._is_whole[number] = True
             self._tell(number)
         if self._left == 0:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from service.domain import FinishReason
 from service.text.alignment import AlignedWord
 from service.text.normalise import Span
+from service.trust.guard import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +56,11 @@ class Sentence:
         source_span: Its place in the request's text.
         is_part: The sentence was longer than the model's window, so it was translated in
             parts, this being one.
-        hypotheses: Best first; never empty.
+        hypotheses: The answer first, the others by score; never empty.
         source_tokens: The end mark included.
         decode_steps: Decoder steps spent on it.
+        problems: What the guard sees in the answer.
+        avoided: What it saw in the hypothesis of the best score, when another is the answer.
     """
 
     source_span: Span
@@ -65,6 +68,8 @@ class Sentence:
     hypotheses: tuple[Hypothesis, ...]
     source_tokens: int
     decode_steps: int
+    problems: tuple[Problem, ...] = ()
+    avoided: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,7 @@ Answering = Callable[[TextRequest], TextResponse | ServiceError]
 class _Speechless:
     """How sentences read where none goes to a model."""
 
-    def sentence(self, source: DecodedSource) -> str:
+    def sentence(self, part: Part, decoded: DecodedSource) -> str:
         raise AssertionError("there is no such sentence")
 
     def beginning(self, token_ids: Sequence[int]) -> str:

@@ -1,5 +1,7 @@
 """A catalogue of one translator with everything real but the network's weights."""
 
+from dataclasses import replace
+
 from service.api.catalogue import Catalogue, ServedModel
 from service.app import CatalogueFactory
 from service.bundle.manifest import Precision
@@ -10,6 +12,10 @@ from service.pipeline import Pipeline, TextLimits
 from service.settings import Settings
 from service.text.tokenizer import Tokenizer
 from tests.api.fakes import TRANSLATOR
+
+# Greedy: a wider search finds other hypotheses, and a translation that repeats its source would
+# be rescued with one of them.
+MANIFEST = TRANSLATOR.model_copy(update={"search": replace(TRANSLATOR.search, beam_size=1)})
 
 
 def translating_with(
@@ -27,11 +33,11 @@ def translating_with(
         )
         observer = metrics.add_model(
             ModelInfo(
-                name=TRANSLATOR.name,
-                version=TRANSLATOR.version,
-                task=TRANSLATOR.task,
-                directions=tuple(TRANSLATOR.prefixes),
-                digest=TRANSLATOR.digest,
+                name=MANIFEST.name,
+                version=MANIFEST.version,
+                task=MANIFEST.task,
+                directions=tuple(MANIFEST.prefixes),
+                digest=MANIFEST.digest,
                 provider="cpu",
                 max_queue_sources=limits.max_queue_items,
                 max_queue_tokens=limits.max_queue_tokens,
@@ -39,7 +45,7 @@ def translating_with(
         )
         engine = Engine(model, limits, observer=observer)
         pipeline = Pipeline(
-            TRANSLATOR,
+            MANIFEST,
             tokenizer,
             tokenizer,
             engine,
@@ -47,7 +53,7 @@ def translating_with(
                 max_characters=settings.max_text_chars, max_sentences=settings.max_sentences
             ),
         )
-        served = ServedModel(TRANSLATOR, "cpu", Precision.FLOAT, pipeline, engine, observer)
+        served = ServedModel(MANIFEST, "cpu", Precision.FLOAT, pipeline, engine, observer)
         return Catalogue([served])
 
     return load

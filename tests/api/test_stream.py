@@ -94,7 +94,7 @@ def test_the_text_piece_by_piece_and_then_the_usual_answer(scene: Scene) -> None
         *sentences, (last, body) = events
 
     assert {name for name, _ in sentences} == {"sentence"}
-    assert "".join(data["delta"] for _, data in sentences) == TEXT
+    assert "".join(data["delta"] for _, data in sentences) == usual["translatedText"]
     assert sentences[-1][1] | {"delta": ""} == {"delta": "", "settled": 3, "total": 3}
     assert last == "done"
     assert body == usual

@@ -120,6 +120,8 @@ def test_details_hold_what_return_asks_for(client: LocalClient) -> None:
                     ],
                 }
             ],
+            "problems": [],
+            "rescued": False,
         }
     ]
 

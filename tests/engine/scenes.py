@@ -76,9 +76,11 @@ def run(engine: Engine, *, most_steps: int = 10_000) -> None:
 
 def same(first: DecodedSource, second: DecodedSource) -> bool:
     """Whether two answers are the same bytes; timings aside."""
-    return first.decode_steps == second.decode_steps and [
-        _bytes(hypothesis) for hypothesis in first.hypotheses
-    ] == [_bytes(hypothesis) for hypothesis in second.hypotheses]
+    return (
+        first.decode_steps == second.decode_steps
+        and [*map(_bytes, first.hypotheses)] == [*map(_bytes, second.hypotheses)]
+        and [*map(_bytes, first.others())] == [*map(_bytes, second.others())]
+    )
 
 
 def _bytes(hypothesis: object) -> tuple[object, ...]:

@@ -37,7 +37,8 @@ def test_what_was_said_is_the_beginning_of_whatever_comes(
     run(engine)
     for future, (_, said) in zip(futures, scenes, strict=True):
         assert said == sorted(set(said), key=len), "it only grows"
-        for hypothesis in future.result(timeout=0).hypotheses:
+        found = future.result(timeout=0)
+        for hypothesis in (*found.hypotheses, *found.others()):
             assert all(hypothesis.token_ids[: len(each)] == each for each in said)
 
 
@@ -53,7 +54,7 @@ def test_all_that_is_certain_is_said(asked: DecodeRequest, steps: int) -> None:
 
 
 def certain(model: TableModel, asked: DecodeRequest, steps: int) -> list[Tokens]:
-    """The slow twin: after every chunk, what all hypotheses that matter have in common."""
+    """The slow twin: after every chunk, what all hypotheses have in common."""
     rules = model.rules(asked.options)
     slots: list[slow.Hypothesis | None] = [slow.EMPTY, *[None] * (rules.beam_size - 1)]
     found: list[Tokens] = [()]
@@ -63,10 +64,7 @@ def certain(model: TableModel, asked: DecodeRequest, steps: int) -> list[Tokens]
         slots = [move.hypothesis if move else None for move in moves]
         step += 1
         if step % steps == 0 and not slow.is_finished(slots, rules):
-            there = [slot for slot in slots if slot is not None]
-            ended = slow.ranked([slot for slot in there if slot.ended], rules)
-            matter = [slot for slot in there if not slot.ended] + ended[: rules.num_hypotheses]
-            agreed = common([slot.tokens for slot in matter])
+            agreed = common([slot.tokens for slot in slots if slot is not None])
             if len(agreed) > len(found[-1]):
                 found.append(agreed)
     return found[1:]

@@ -130,8 +130,11 @@ def test_attention_that_nobody_asks_for_changes_nothing_else(asked: DecodeReques
     shown = answer_alone(model, replace(asked, want_attention=True))
     hidden = answer_alone(model, replace(asked, want_attention=False))
     assert all(each.attention is None for each in hidden.hypotheses)
+    assert all(each.attention is None for each in hidden.others())
     plain = [replace(each, attention=None) for each in shown.hypotheses]
-    assert same(replace(shown, hypotheses=tuple(plain)), hidden)
+    others = [replace(each, attention=None) for each in shown.others()]
+    bare = replace(shown, hypotheses=tuple(plain), others=lambda: tuple(others))
+    assert same(bare, hidden)
 
 
 def test_one_batch_serves_different_beams_and_narrows_when_the_wide_one_has_left() -> None:
@@ -148,3 +151,19 @@ def test_one_batch_serves_different_beams_and_narrows_when_the_wide_one_has_left
     assert slots[-1] == 2
     assert len(narrow.result(timeout=0).hypotheses) == 1
     assert len(wide.result(timeout=0).hypotheses) == 5
+
+
+@settings(max_examples=60, deadline=None)
+@given(asked=requests())
+def test_the_others_are_the_rest_of_what_the_search_found(asked: DecodeRequest) -> None:
+    model = TableModel(random_table())
+    everything = replace(asked.options, num_hypotheses=asked.options.beam_size)
+    all_of_them = answer_alone(model, replace(asked, options=everything))
+    answer = answer_alone(model, asked)
+    known = {each.token_ids: each.score for each in all_of_them.hypotheses}
+    found = [*answer.hypotheses, *answer.others()]
+    assert all_of_them.others() == ()
+    # A search for one hypothesis may end before the others have.
+    assert len(found) == len(known) or asked.options.num_hypotheses == 1
+    assert [each.score for each in found] == sorted((each.score for each in found), reverse=True)
+    assert {each.token_ids: each.score for each in found}.items() <= known.items()

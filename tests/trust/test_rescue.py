@@ -1,0 +1,104 @@
+"""Which hypothesis is given: through the pipeline, with an engine that found what it is told."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.domain import DecodedHypothesis, DecodedSource, DecodeRequest, FinishReason, Task
+from service.pipeline import SearchOverrides, TextRequest, TextResponse
+from service.text.tokenizer import Tokenizer
+from service.trust.guard import Problem, problems
+from tests.test_pipeline import FakeEngine, pipeline
+
+SOURCE = "the dog sees a house."
+CLEAN = ("der Hund sieht das Haus.", "er sieht ein Haus.", "sie sieht das Haus.")
+COPY = SOURCE
+NUMBERED = "der Hund sieht 12 Katzen."
+LOOPING = "der Hund, der Hund, der Hund, der Hund!"
+
+
+def found(tokenizer: Tokenizer, texts: Sequence[str], asked: int) -> DecodedSource:
+    """A search that found these texts, best first."""
+    hypotheses = tuple(
+        DecodedHypothesis(
+            token_ids=tuple(ids := tokenizer.encode(text)),
+            log_prob=-1.0 - rank,
+            score=-0.5 - rank,
+            token_log_probs=np.zeros(len(ids), dtype=np.float32),
+            attention=None,
+            finish_reason=FinishReason.END,
+        )
+        for rank, text in enumerate(texts)
+    )
+    return DecodedSource(hypotheses[:asked], 5, 0.0, 0.0, 0.0, others=lambda: hypotheses[asked:])
+
+
+def answer(tokenizer: Tokenizer, texts: Sequence[str], asked: int = 1) -> TextResponse:
+    def decode(request: DecodeRequest) -> DecodedSource:
+        return found(tokenizer, texts, asked)
+
+    request = TextRequest(SOURCE, options=SearchOverrides(num_hypotheses=asked))
+    return asyncio.run(pipeline(tokenizer, FakeEngine(decode)).run(request))
+
+
+def test_a_clean_best_one_stays(tokenizer: Tokenizer) -> None:
+    def rebuilt() -> tuple[DecodedHypothesis, ...]:
+        raise AssertionError("nobody needs the others")
+
+    def decode(request: DecodeRequest) -> DecodedSource:
+        return replace(found(tokenizer, CLEAN, 1), others=rebuilt)
+
+    response = asyncio.run(pipeline(tokenizer, FakeEngine(decode)).run(TextRequest(SOURCE)))
+    [sentence] = response.sentences
+    assert response.text == CLEAN[0]
+    assert (sentence.problems, sentence.avoided) == ((), ())
+
+
+def test_the_first_clean_one_is_given_and_it_is_said_why(tokenizer: Tokenizer) -> None:
+    response = answer(tokenizer, [COPY, NUMBERED, *CLEAN])
+    [sentence] = response.sentences
+    assert response.text == CLEAN[0]
+    assert response.alternatives == ()
+    assert sentence.problems == ()
+    assert sentence.avoided == (Problem.SOURCE_COPY,)
+
+
+def test_without_a_clean_one_the_fewest_problems_win_and_are_said(tokenizer: Tokenizer) -> None:
+    response = answer(tokenizer, [LOOPING, COPY, NUMBERED])
+    [sentence] = response.sentences
+    assert response.text == COPY
+    assert sentence.problems == (Problem.SOURCE_COPY,)
+    assert sentence.avoided == (Problem.LOOP, Problem.REPETITION)
+
+
+def test_as_many_problems_are_no_reason_to_leave_the_best(tokenizer: Tokenizer) -> None:
+    response = answer(tokenizer, [COPY, NUMBERED])
+    [sentence] = response.sentences
+    assert response.text == COPY
+    assert (sentence.problems, sentence.avoided) == ((Problem.SOURCE_COPY,), ())
+
+
+def test_alternatives_follow_by_score(tokenizer: Tokenizer) -> None:
+    response = answer(tokenizer, [COPY, NUMBERED, *CLEAN], asked=3)
+    assert (response.text, *response.alternatives) == (CLEAN[0], COPY, NUMBERED)
+    [sentence] = response.sentences
+    assert [each.text for each in sentence.hypotheses] == [CLEAN[0], COPY, NUMBERED]
+
+
+@given(
+    texts=st.lists(st.sampled_from([*CLEAN, COPY, NUMBERED, LOOPING]), min_size=1, unique=True),
+    data=st.data(),
+)
+def test_the_answer_is_the_best_of_the_least_bad(
+    tokenizer: Tokenizer, texts: list[str], data: st.DataObject
+) -> None:
+    asked = data.draw(st.integers(1, len(texts)))
+    counts = [len(problems(Task.TRANSLATION, SOURCE, text)) for text in texts]
+    first = texts[counts.index(min(counts))]
+    rest = [text for text in texts if text != first]
+    response = answer(tokenizer, texts, asked)
+    assert [response.text, *response.alternatives] == [first, *rest][:asked]

@@ -15,7 +15,13 @@ import requests
 import schemathesis
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
-from schemathesis.checks import CHECKS, load_all_checks
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
 
 from service.settings import Settings
 from tests.api.fakes import FakeModels
@@ -40,16 +46,13 @@ SERVED = {
     "target_lang": "DE",
 }
 
-load_all_checks()
-PROMISES = CHECKS.get_by_names(
-    [
-        "not_a_server_error",
-        "status_code_conformance",
-        "content_type_conformance",
-        "response_headers_conformance",
-        "response_schema_conformance",
-    ]
-)
+PROMISES = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
 BOUNDED = hypothesis_settings(
     max_examples=10,
     derandomize=True,
@@ -86,3 +89,12 @@ def test_no_answer_is_a_surprise(
         case.call_and_validate(base_url=url, session=session, checks=PROMISES)
 
     ask()
+
+
+@pytest.mark.parametrize("path", ["/translate", "/summarize"])
+def test_no_event_of_a_stream_is_a_surprise(url: str, session: requests.Session, path: str) -> None:
+    operation = schemathesis.openapi.from_dict(DOCUMENT)[path]["post"]
+    body = DOCUMENT["paths"][path]["post"]["requestBody"]["content"]["application/json"]["example"]
+    case = operation.Case(body=body | {"stream": True}, media_type="application/json")
+    answer = case.call_and_validate(base_url=url, session=session, checks=PROMISES)
+    assert answer.headers["content-type"] == ["text/event-stream; charset=utf-8"]

@@ -17,6 +17,7 @@ from service.api.catalogue import Catalogue, FailedModel, ServedModel
 from service.api.context import ApiContext
 from service.api.deepl.routes import deepl_routes, deepl_translate_routes
 from service.api.errors import error_codes, handle_http_error, handle_service_error
+from service.api.files import download_routes, file_routes
 from service.api.languages import language_routes
 from service.api.libretranslate import libretranslate_routes
 from service.api.lifecycle import Lifecycle
@@ -25,8 +26,10 @@ from service.api.models import model_routes
 from service.api.openapi import use_own_document
 from service.api.pages import add_pages
 from service.api.probes import probe_routes
+from service.api.results import ResultLimits, Results
 from service.api.summarize import summarize_routes
 from service.api.translate import translate_routes
+from service.api.upload import FORM_BYTES
 from service.api.work_routes import WorkRoutes
 from service.bundle.loader import Bundle, Provider, find_bundles, load_bundle
 from service.cores import usable_cores
@@ -112,6 +115,7 @@ def create_app(
         ("/translate", Task.TRANSLATION),
         ("/summarize", Task.SUMMARIZATION),
         ("/v2/translate", Task.TRANSLATION),
+        ("/translate_file", Task.TRANSLATION),
     ]
     metrics = Metrics(__version__, settings.provider, routes, error_codes())
     catalogue = load(settings, metrics)
@@ -130,10 +134,22 @@ def create_app(
     for failed in catalogue.failed:
         metrics.add_failed_model(failed.name)
 
-    work = [translate_routes(context), summarize_routes(context), deepl_translate_routes(context)]
+    results = Results(
+        ResultLimits(settings.max_kept_files, settings.max_kept_bytes, settings.max_kept_s)
+    )
+    work = [
+        translate_routes(context),
+        summarize_routes(context),
+        deepl_translate_routes(context),
+        file_routes(context, results),
+    ]
     # The last one is the outermost.
     layers: list[Layer] = [
-        partial(BodyLimit, max_body_bytes=settings.max_body_bytes),
+        partial(
+            BodyLimit,
+            max_body_bytes=settings.max_body_bytes,
+            by_path={"/translate_file": settings.max_file_bytes + FORM_BYTES},
+        ),
         partial(RequestMiddleware, metrics=metrics),
     ]
     app = _App(
@@ -146,7 +162,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        lifespan=lambda _: _lifespan(context),
+        lifespan=lambda _: _lifespan(context, results),
         exception_handlers={
             ServiceError: handle_service_error,
             HTTPException: handle_http_error,
@@ -155,7 +171,7 @@ def create_app(
     others = [
         routes(context) for routes in (language_routes, deepl_routes, model_routes, probe_routes)
     ]
-    for router in (*work, *others, libretranslate_routes(app, context)):
+    for router in (*work, download_routes(results), *others, libretranslate_routes(app, context)):
         app.include_router(router)
     add_pages(app)
     use_own_document(app)
@@ -191,7 +207,7 @@ class _App(FastAPI):
 
 
 @asynccontextmanager
-async def _lifespan(context: ApiContext) -> AsyncIterator[None]:
+async def _lifespan(context: ApiContext, results: Results) -> AsyncIterator[None]:
     engines = [model.engine for model in context.catalogue.models]
     for engine in engines:
         engine.start()
@@ -202,6 +218,7 @@ async def _lifespan(context: ApiContext) -> AsyncIterator[None]:
         context.lifecycle.drain()
         for engine in engines:
             await asyncio.to_thread(engine.close)  # joins its workers
+        results.close()
 
 
 def engine_limits(settings: Settings, device: Device = Device.CPU) -> EngineLimits:

@@ -5,6 +5,7 @@
     |  |- UnsupportedLanguage         unsupported_language  400
     |  |- TooLarge                    too_large             413
     |  |- UnknownModel                unknown_model         404
+    |  |- UnknownFile                 unknown_file          404
     |  `- NotOffered                  not_offered           403
     |- Overloaded                     overloaded            429   (Retry-After)
     |- Unavailable                    unavailable           503   (Retry-After)
@@ -65,6 +66,11 @@ class NotOffered(RequestError):
 
     code = "not_offered"
     http_status = 403
+
+
+class UnknownFile(RequestError):
+    code = "unknown_file"
+    http_status = 404
 
 
 class Overloaded(ServiceError):

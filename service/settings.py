@@ -134,6 +134,49 @@ class Settings(BaseSettings):
         description="Bytes of a request's body; refused with 413 before it is all read.",
     )
 
+    max_file_bytes: int = Field(
+        default=10_485_760,
+        ge=1024,
+        description="Bytes of a file sent to /translate_file; beyond it the answer is 413.",
+    )
+    max_unpacked_bytes: int = Field(
+        default=67_108_864,
+        ge=1024,
+        description=(
+            "Bytes that a .docx, .odt or .epub may unpack to; refused with 413 before it is "
+            "unpacked."
+        ),
+    )
+    max_file_chars: int = Field(
+        default=500_000,
+        ge=1,
+        description="Characters of text in one file; beyond it the answer is 413.",
+    )
+    max_files: int = Field(
+        default=4,
+        ge=1,
+        description="Files that are translated at the same time; beyond it requests get 429.",
+    )
+    max_kept_files: int = Field(
+        default=100,
+        ge=1,
+        description="Translated files kept to be fetched; beyond it the oldest goes.",
+    )
+    max_kept_bytes: int = Field(
+        default=33_554_432,
+        ge=1024,
+        description=(
+            "Bytes of all translated files that are kept; beyond it the oldest go. They lie in "
+            "the directory for temporary files."
+        ),
+    )
+    max_kept_s: float = Field(
+        default=3600.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Seconds that a translated file can be fetched.",
+    )
+
     default_timeout_s: float = Field(
         default=30.0,
         gt=0,

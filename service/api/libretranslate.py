@@ -8,6 +8,7 @@ from service.api.languages import language_name
 from service.api.openapi import documented
 from service.api.responses import ErrorBody, FrontendLanguages, FrontendSettings, NamedLanguage
 from service.errors import NotOffered
+from service.files import EXTENSIONS
 
 # LibreTranslate's default: how long a page waits for the next key before it translates.
 _PAGE_WAITS_MS = 500
@@ -20,8 +21,8 @@ _EXAMPLE = {
     "apiKeys": False,
     "keyRequired": False,
     "suggestions": False,
-    "filesTranslation": False,
-    "supportedFilesFormat": [],
+    "filesTranslation": True,
+    "supportedFilesFormat": list(EXTENSIONS),
     "language": {
         "source": {"code": "auto", "name": "Auto Detect"},
         "target": {"code": "de", "name": "German"},
@@ -76,8 +77,8 @@ def _settings(context: ApiContext) -> FrontendSettings:
         apiKeys=False,
         keyRequired=False,
         suggestions=False,
-        filesTranslation=False,
-        supportedFilesFormat=[],
+        filesTranslation=True,
+        supportedFilesFormat=list(EXTENSIONS),
         language=FrontendLanguages(
             source=NamedLanguage(code="auto", name="Auto Detect"),
             target=NamedLanguage(code=target, name=language_name(target)),

@@ -8,7 +8,8 @@ import logging
 import random
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -84,11 +85,15 @@ class BodyLimit:
     Args:
         app: What it wraps.
         max_body_bytes: Largest body allowed.
+        by_path: Largest body allowed on paths that have a limit of their own.
     """
 
-    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
+    def __init__(
+        self, app: ASGIApp, max_body_bytes: int, by_path: Mapping[str, int] = MappingProxyType({})
+    ) -> None:
         self._app = app
         self._max_body_bytes = max_body_bytes
+        self._by_path = by_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection event of the ASGI server.
@@ -99,24 +104,24 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        limit = self._by_path.get(scope["path"], self._max_body_bytes)
         declared = _declared_length(scope)
         received = 0
 
         async def limited_receive() -> Message:
             nonlocal received
-            self._check(declared)
+            _check_length(declared, limit)
             message = await receive()
             received += len(message.get("body", b""))
-            self._check(received)
+            _check_length(received, limit)
             return message
 
         await self._app(scope, limited_receive, send)
 
-    def _check(self, length: int) -> None:
-        if length > self._max_body_bytes:
-            raise TooLarge(
-                f"the body has {length} bytes or more; the limit is {self._max_body_bytes}"
-            )
+
+def _check_length(length: int, limit: int) -> None:
+    if length > limit:
+        raise TooLarge(f"the body has {length} bytes or more; the limit is {limit}")
 
 
 def _declared_length(scope: Scope) -> int:

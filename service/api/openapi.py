@@ -1,20 +1,23 @@
 """The OpenAPI document: what the routes read by themselves, and an example for each."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
+from starlette.responses import Response
 
 from service.api.deepl.requests import DeepLTranslateRequest
-from service.api.requests import DetectRequest, SummarizeRequest, TranslateRequest
+from service.api.requests import DetectRequest, FileRequest, SummarizeRequest, TranslateRequest
 from service.api.responses import (
     DetectedLanguage,
     ErrorBody,
     Language,
     Models,
     SummarizeResponse,
+    TranslateFileResponse,
     TranslateResponse,
 )
 
@@ -22,6 +25,7 @@ _SCHEMAS = "#/components/schemas/{model}"
 _REQUESTS: tuple[type[BaseModel], ...] = (
     TranslateRequest,
     SummarizeRequest,
+    FileRequest,
     DetectRequest,
     DeepLTranslateRequest,
 )
@@ -58,6 +62,7 @@ def documented(
     request_example: Any = None,
     query: dict[str, tuple[str, ...]] | None = None,
     events: str | None = None,
+    body_types: Sequence[str] = _BODY_TYPES,
     errors: dict[int, str] | None = None,
     error_model: type[BaseModel] = ErrorBody,
 ) -> dict[str, Any]:
@@ -71,6 +76,7 @@ def documented(
         request_example: Such a body, as JSON.
         query: Optional words of the query string, and what each can be.
         events: What the route sends instead when it is asked to stream.
+        body_types: How the body may be sent.
         errors: Status and meaning of each error.
         error_model: Their body.
     """
@@ -91,7 +97,7 @@ def documented(
                 "content": {
                     kind: {"schema": schema}
                     | ({"example": request_example} if kind == "application/json" else {})
-                    for kind in _BODY_TYPES
+                    for kind in body_types
                 },
             }
         }
@@ -184,6 +190,47 @@ SUMMARIZE = documented(
     ),
     errors=WORK_ERRORS,
 )
+
+TRANSLATE_FILE = documented(
+    "Translate a file",
+    TranslateFileResponse,
+    {
+        "translatedFileUrl": (
+            "http://127.0.0.1:8000/download_file/9Yb0Zq1c8pJmV5uK3tRwXnE7aLdF2hGs.docx"
+        )
+    },
+    request=FileRequest,
+    body_types=("multipart/form-data",),
+    errors=WORK_ERRORS,
+)
+
+DOWNLOAD_FILE: dict[str, Any] = {
+    "summary": "Fetch a translated file",
+    # Declared here, and not in the route's signature, which would add an answer 422.
+    "openapi_extra": {
+        "parameters": [
+            {
+                "name": "name",
+                "in": "path",
+                "required": True,
+                "schema": {"type": "string", "pattern": r"^[A-Za-z0-9_-]{32}\.[a-z]+$"},
+            }
+        ]
+    },
+    "response_class": Response,
+    "responses": {
+        200: {
+            "description": "The file, under a name made of the one that was sent.",
+            "content": {
+                "application/octet-stream": {
+                    "schema": {"type": "string", "format": "binary"},
+                    "example": "Der Hund schläft.",
+                }
+            },
+        },
+        404: {"model": ErrorBody, "description": "There is no such file, or none any more."},
+    },
+}
 
 DETECT = documented(
     "Detect a text's language",

@@ -16,9 +16,11 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    WithJsonSchema,
     model_validator,
 )
 
+from service.api.upload import SentFile
 from service.errors import RequestError
 from service.pipeline.request import SearchOverrides
 
@@ -207,6 +209,26 @@ class SummarizeRequest(WorkRequest):
 
 def _first(value: int | None, otherwise: int | None) -> int | None:
     return otherwise if value is None else value
+
+
+class FileRequest(Sent):
+    """LibreTranslate's request, a form."""
+
+    file: Annotated[SentFile, WithJsonSchema({"type": "string", "format": "binary"})] = Field(
+        description="The document; its name says the format."
+    )
+    source: LanguageCode = Field(description='Language code of the text, or "auto".')
+    target: LanguageCode = Field(description="Language code to translate to.")
+    model: ModelName | None = Field(
+        default=None, description="Name of the model, where several could answer; see /models."
+    )
+    timeout_s: Seconds | None = Field(
+        default=None,
+        description="Seconds after which nobody wants the file any more; unset: the most allowed.",
+    )
+    format: Any = Field(default=None, description="Ignored: the file's name says its format.")
+    api_key: Any = Field(default=None, description="Accepted and ignored.")
+    secret: Any = Field(default=None, description="Ignored.")
 
 
 class DetectRequest(Sent):

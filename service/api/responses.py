@@ -124,6 +124,15 @@ class TranslateResponse(Answer):
     )
 
 
+class TranslateFileResponse(Answer):
+    """LibreTranslate's response and more."""
+
+    translatedFileUrl: str  # noqa: N815 - LibreTranslate's name
+    detectedLanguage: DetectedLanguage | None = Field(  # noqa: N815
+        None, description="Present when source was auto."
+    )
+
+
 class UsedSentences(Answer):
     """Which sentences a summary was made from."""
 

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from service.api.catalogue import FailedModel
+from service.files import EXTENSIONS
 from service.settings import Settings
 from tests.api.fakes import TRANSLATOR, FakeModels, served
 from tests.api.local import LocalClient
@@ -58,8 +59,8 @@ class TestLibreTranslate:
             "apiKeys": False,
             "keyRequired": False,
             "suggestions": False,
-            "filesTranslation": False,
-            "supportedFilesFormat": [],
+            "filesTranslation": True,
+            "supportedFilesFormat": [*EXTENSIONS],
             "language": {
                 "source": {"code": "auto", "name": "Auto Detect"},
                 "target": {"code": "de", "name": "German"},

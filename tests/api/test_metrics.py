@@ -58,9 +58,11 @@ def test_codes_are_those_of_the_error_tree() -> None:
         "internal",
         "method_not_allowed",
         "not_found",
+        "not_offered",
         "overloaded",
         "too_large",
         "unavailable",
+        "unknown_file",
         "unknown_model",
         "unsupported_language",
     ]

@@ -1,0 +1,221 @@
+"""POST /translate_file and GET /download_file/{name}, as LibreTranslate has them."""
+
+import asyncio
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from urllib.parse import quote
+
+from fastapi import APIRouter, Request
+from starlette.responses import JSONResponse, Response
+
+from service.api.answers import Job, account, headers_of
+from service.api.context import ApiContext
+from service.api.directions import Assignment, assignments_of
+from service.api.openapi import DOWNLOAD_FILE, TRANSLATE_FILE
+from service.api.portions import run_in_portions
+from service.api.record import record_of
+from service.api.requests import FileRequest, validated
+from service.api.results import Result, Results
+from service.api.upload import read_upload
+from service.api.wanted import WhileWanted
+from service.api.work import deadline_of
+from service.domain import Direction, Task
+from service.errors import Overloaded, TooLarge
+from service.files import Document, FileLimits, extension_of, open_document
+from service.files.document import Passage
+from service.markup.placing import place_tags
+from service.markup.tagged import Tag, plain_text
+from service.pipeline.request import TextRequest
+from service.pipeline.response import TextResponse
+from service.settings import Settings
+from service.text.alignment import AlignedWord
+
+_BATCH = 1  # what others wait for goes first
+# Of a document, to tell its language by.
+_SAMPLE_CHARACTERS = 5_000
+_MEDIA_TYPES = {
+    ".txt": "text/plain",
+    ".srt": "application/x-subrip",
+    ".html": "text/html",
+    ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    ".odt": "application/vnd.oasis.opendocument.text",
+    ".epub": "application/epub+zip",
+}
+
+
+class Seats:
+    """How many documents are worked on at the same time; each takes memory until it is done.
+
+    Args:
+        count: Most of them.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._taken = 0
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Have a seat.
+
+        Raises:
+            Overloaded: All are taken.
+        """
+        if self._taken >= self._count:
+            raise Overloaded(
+                f"files being translated: {self._taken}; the limit is {self._count}",
+                retry_after_s=5,
+            )
+        self._taken += 1
+        try:
+            yield
+        finally:
+            self._taken -= 1
+
+
+def file_routes(context: ApiContext, results: Results) -> APIRouter:
+    """The route that translates a file; `download_routes` gives it back."""
+    router = APIRouter(tags=["files"])
+    settings = context.settings
+    seats = Seats(settings.max_files)
+    limits = FileLimits(max_unpacked_bytes=settings.max_unpacked_bytes)
+
+    async def translate_file(request: Request) -> Response:
+        record_of(request.scope).task = Task.TRANSLATION
+        with context.lifecycle.working(), seats.taken():
+            wanted = validated(FileRequest, await read_upload(request, settings.max_file_bytes))
+            sent = wanted.file
+            extension = extension_of(sent.name)
+            deadline = deadline_of(wanted.timeout_s or settings.max_timeout_s, settings)
+            with WhileWanted(request.receive, context.lifecycle, deadline.timeout_s):
+                document = await asyncio.to_thread(open_document, extension, sent.content, limits)
+                _check_texts(document.passages, settings)
+                assigned = _assigned(context, document, wanted)
+                jobs = _jobs(document.passages, assigned, deadline.instant_s)
+                answers = await run_in_portions(jobs)
+                answered = {
+                    job.request.text: answer for job, answer in zip(jobs, answers, strict=True)
+                }
+                content = await asyncio.to_thread(
+                    document.written,
+                    [_placed(each, answered[plain_text(each)]) for each in document.passages],
+                )
+            account(record_of(request.scope), jobs, answers)
+            name = results.put(Result(content, _saved_as(sent.name, assigned.direction)), extension)
+            # Dropped in time even when nobody comes any more.
+            asyncio.get_running_loop().call_later(settings.max_kept_s, results.expire)
+            body: dict[str, object] = {"translatedFileUrl": _address(request, name)}
+            if assigned.detected is not None:
+                body["detectedLanguage"] = assigned.detected.model_dump()
+            return JSONResponse(body, headers=headers_of(jobs))
+
+    router.post("/translate_file", **TRANSLATE_FILE)(translate_file)
+    return router
+
+
+def download_routes(results: Results) -> APIRouter:
+    """The route that gives translated files."""
+    router = APIRouter(tags=["files"])
+
+    @router.get("/download_file/{name}", **DOWNLOAD_FILE)
+    async def download_file(request: Request) -> Response:
+        name = request.path_params["name"]
+        result = results.get(name)
+        extension = extension_of(name)
+        return Response(
+            result.content,
+            media_type=_MEDIA_TYPES[extension],
+            headers={
+                "Content-Disposition": f"attachment; filename*=utf-8''{quote(result.saved_as, '')}",
+                # It may be a page, and somebody else wrote it.
+                "Content-Security-Policy": "sandbox; default-src 'none'",
+                "X-Content-Type-Options": "nosniff",
+                "Cache-Control": "no-store",
+            },
+        )
+
+    return router
+
+
+def _check_texts(passages: Sequence[Passage], settings: Settings) -> None:
+    """Before any model work.
+
+    Raises:
+        TooLarge: The document, or a paragraph of it, is over its limit.
+    """
+    characters = [len(plain_text(passage)) for passage in passages]
+    total, longest = sum(characters), max(characters, default=0)
+    if total > settings.max_file_chars:
+        raise TooLarge(
+            f"the file has {total} characters of text; the limit is {settings.max_file_chars}"
+        )
+    if longest > settings.max_text_chars:
+        raise TooLarge(
+            f"a paragraph of the file has {longest} characters; "
+            f"the limit is {settings.max_text_chars}"
+        )
+
+
+def _assigned(context: ApiContext, document: Document, wanted: FileRequest) -> Assignment:
+    """All of a document goes the same way."""
+    sample = "\n".join(map(plain_text, document.passages[:_SAMPLE_CHARACTERS]))
+    [assigned] = assignments_of(
+        context, [sample[:_SAMPLE_CHARACTERS]], wanted.source, wanted.target, wanted.model
+    )
+    return assigned
+
+
+def _jobs(passages: Sequence[Passage], assigned: Assignment, deadline_s: float) -> list[Job]:
+    """Each text once: tables, headers and subtitles repeat themselves."""
+    tagged: dict[str, bool] = {}
+    for passage in passages:
+        text = plain_text(passage)
+        has_tags = any(isinstance(piece, Tag) for piece in passage)
+        tagged[text] = has_tags or tagged.get(text, False)
+    return [
+        Job(
+            assigned.model,
+            TextRequest(
+                text=text,
+                direction=assigned.direction,
+                deadline_s=deadline_s,
+                priority=_BATCH,
+                want_alignment=has_tags,
+            ),
+        )
+        for text, has_tags in tagged.items()
+    ]
+
+
+def _placed(passage: Passage, answer: TextResponse) -> Passage:
+    """The translation of a passage with its tags."""
+    aligned: list[AlignedWord] = []
+    for sentence in answer.sentences:
+        words = sentence.hypotheses[0].alignment
+        if words is None:  # a model without attention
+            return tuple(place_tags(passage, answer.text, None))
+        aligned += words
+    return tuple(place_tags(passage, answer.text, aligned))
+
+
+def _saved_as(name: str, direction: Direction) -> str:
+    r"""Worked case: ``reports\May.docx`` for de is ``May_de.docx``."""
+    last = re.split(r"[/\\]", name)[-1]
+    stem, _, extension = last.rpartition(".")
+    printable = "".join(character for character in stem if character.isprintable())
+    return f"{printable[:100]}_{direction.target}.{extension.lower()}"
+
+
+def _address(request: Request, name: str) -> str:
+    """Where a file can be fetched, as the client knows us.
+
+    A proxy that ends TLS says so in X-Forwarded-Proto. Whoever invents such headers gets an
+    address that is of no use, and nobody else sees it.
+    """
+    proxied = request.headers.get("x-forwarded-proto", "").partition(",")[0].strip().lower()
+    scheme = proxied if proxied in ("http", "https") else request.url.scheme
+    host = request.headers.get("host")
+    if not host:  # before HTTP/1.1
+        host = ":".join(map(str, request.scope["server"]))
+    return f"{scheme}://{host}/download_file/{name}"

@@ -1,0 +1,62 @@
+"""A form with one file in it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+
+from service.errors import RequestError, TooLarge
+
+_MAX_FIELDS = 20
+# What a form may have beside its file: fields and the lines between them.
+FORM_BYTES = 65_536
+_FILE = "file"
+
+
+@dataclass(frozen=True, slots=True)
+class SentFile:
+    """A file in a form.
+
+    Attributes:
+        name: As the client called it.
+        content: Its bytes.
+    """
+
+    name: str
+    content: bytes
+
+
+async def read_upload(request: Request, max_file_bytes: int) -> dict[str, Any]:
+    """The fields of a multipart form and of the query string, not yet validated.
+
+    Empty fields are left out; `file`, where there is one, is a `SentFile`.
+
+    Raises:
+        RequestError: The body is no such form, or a field that should be text is a file.
+        TooLarge: The file is over the limit.
+    """
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type != "multipart/form-data":
+        raise RequestError(f"send a form (multipart/form-data) with a file in its field {_FILE!r}")
+    form = await request.form(max_files=1, max_fields=_MAX_FIELDS, max_part_size=FORM_BYTES)
+    fields: dict[str, Any] = dict(request.query_params)
+    try:
+        for name, value in form.items():
+            if isinstance(value, str):
+                fields[name] = value
+            elif name == _FILE:
+                fields[name] = await _sent(value, max_file_bytes)
+            else:
+                raise RequestError(f"{name[:80]!r} is a file; the file's field is {_FILE!r}")
+    finally:
+        await form.close()
+    if isinstance(fields.get(_FILE), str):
+        raise RequestError(f"{_FILE!r} is text; send a file, which has a name")
+    return {name: value for name, value in fields.items() if value}
+
+
+async def _sent(file: UploadFile, max_file_bytes: int) -> SentFile:
+    if (file.size or 0) > max_file_bytes:
+        raise TooLarge(f"the file has {file.size} bytes; the limit is {max_file_bytes}")
+    return SentFile(file.filename or "", await file.read())

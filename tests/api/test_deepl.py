@@ -201,8 +201,8 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("method", "path", "status", "hint"),
         [
-            ("POST", "/v2/document", 404, "translate the texts of a document"),
-            ("GET", "/v2/document/1/result", 404, "translate the texts of a document"),
+            ("POST", "/v2/document", 404, "/translate_file takes files"),
+            ("GET", "/v2/document/1/result", 404, "/translate_file takes files"),
             ("POST", "/v2/write/rephrase", 404, "no model of this service rephrases"),
             ("DELETE", "/v3/glossaries/1", 404, "translate without a glossary_id"),
             ("GET", "/v2/nothing", 404, "of DeepL's API there are /v2/translate, "),

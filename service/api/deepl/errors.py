@@ -5,7 +5,7 @@ Nothing else may be in the body: a `detail` that is no text crashes the official
 
 # DeepL's paths that are no paths here, and what there is instead. Longer prefixes come first.
 _INSTEAD = (
-    ("/v2/document", "translate the texts of a document with /v2/translate"),
+    ("/v2/document", "/translate_file takes files"),
     ("/v2/glossar", "translate without a glossary_id"),
     ("/v3/glossar", "translate without a glossary_id"),
     ("/v2/write", "no model of this service rephrases or corrects"),

@@ -84,7 +84,14 @@ def test_javascript(code: str, output: str, url: str, tmp_path: Path) -> None:
 
 def test_every_front_door_has_an_example_in_both_languages() -> None:
     assert ADDRESS in PAGE
-    doors = ["/translate", "/summarize", "stream", "URLSearchParams", "/v2/translate"]
+    doors = [
+        "/translate",
+        "/summarize",
+        "stream",
+        "URLSearchParams",
+        "/translate_file",
+        "/v2/translate",
+    ]
     javascript = [example.values[0] for example in examples("javascript")]
     assert len(examples("python")) == len(javascript) == PAGE.count("```javascript")
     for door in doors:

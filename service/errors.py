@@ -6,6 +6,7 @@
     |  |- TooLarge                    too_large             413
     |  |- UnknownModel                unknown_model         404
     |  |- UnknownFile                 unknown_file          404
+    |  |- UnknownGlossary             unknown_glossary      404
     |  `- NotOffered                  not_offered           403
     |- Overloaded                     overloaded            429   (Retry-After)
     |- Unavailable                    unavailable           503   (Retry-After)
@@ -70,6 +71,11 @@ class NotOffered(RequestError):
 
 class UnknownFile(RequestError):
     code = "unknown_file"
+    http_status = 404
+
+
+class UnknownGlossary(RequestError):
+    code = "unknown_glossary"
     http_status = 404
 
 

@@ -17,6 +17,7 @@ from service.domain import (
     DecodeRequest,
     Direction,
     FinishReason,
+    MarkIds,
     SearchOptions,
     Task,
 )
@@ -73,6 +74,7 @@ class Manifest:
     )
     limits: Limits = Limits()
     search: SearchOptions = DEFAULTS
+    marks: MarkIds | None = None
 
 
 def echo(request: DecodeRequest) -> DecodedSource:

@@ -206,7 +206,21 @@ def _checked(directory: Path) -> tuple[Manifest, Tokenizer, list[GoldenCase]]:
             f"{manifest.vocabulary} has {tokenizer.vocabulary_size} pieces; "
             f"the manifest says {manifest.vocabulary_size}"
         )
+    _check_marks(manifest, tokenizer)
     return manifest, tokenizer, read_golden(directory / manifest.golden)
+
+
+def _check_marks(manifest: Manifest, tokenizer: Tokenizer) -> None:
+    """Nobody may be able to write a mark into a text."""
+    marks = manifest.marks
+    if marks is None:
+        return
+    ids = (marks.term_begin, marks.term_end, *marks.placeholders)
+    for id_ in ids:
+        if not (0 <= id_ < tokenizer.vocabulary_size and tokenizer.is_control(id_)):
+            raise BundleDamaged(f"{manifest.vocabulary}: the mark {id_} is no control symbol")
+    if len(set(ids)) < len(ids) or not marks.placeholders:
+        raise BundleDamaged(f"the marks of {manifest.name} are not all different, or lack one")
 
 
 def _check_files(directory: Path, manifest: Manifest) -> None:

@@ -13,7 +13,7 @@ from functools import lru_cache, partial
 from itertools import islice
 from typing import ParamSpec, Protocol, TypeVar
 
-from service.domain import DecodedSource, DecodeRequest, Direction, Task
+from service.domain import DecodedSource, DecodeRequest, Direction, MarkIds, Task
 from service.errors import ServiceError
 from service.pipeline.answer import Writer
 from service.pipeline.following import Following, Progress
@@ -65,6 +65,8 @@ class Served(Protocol):
     def limits(self) -> ModelLimits: ...
     @property
     def search(self) -> SearchDefaults: ...
+    @property
+    def marks(self) -> MarkIds | None: ...
 
 
 class Submitter(Protocol):
@@ -107,8 +109,11 @@ class Pipeline:
             source_tokenizer,
             manifest.limits,
             text_limits,
+            marks=manifest.marks,
         )
-        self._writer = Writer(manifest.task, source_tokenizer, target_tokenizer, clock)
+        self._writer = Writer(
+            manifest.task, source_tokenizer, target_tokenizer, clock, marks=manifest.marks
+        )
 
     async def run(self, request: TextRequest) -> TextResponse:
         """Answer one text. Cancelling the caller takes its work back from the engine.

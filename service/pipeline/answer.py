@@ -1,13 +1,18 @@
 """What the model said, put together as the answer to a text."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from operator import attrgetter
 
-from service.domain import DecodedHypothesis, DecodedSource, Task
+from service.domain import DecodedSource, MarkIds, Task
+from service.pipeline.holding import MarkedSentence, Written, term_uses
+from service.pipeline.marking import marks_of, moved
 from service.pipeline.plan import Part, Plan
 from service.pipeline.request import TextRequest
-from service.pipeline.rescue import Judge, Judged, Written
+from service.pipeline.rescue import Judge, Judged
 from service.pipeline.response import Hypothesis, Sentence, StageTimes, TextResponse, Token
 from service.text.alignment import AlignedWord, SourceWord, align
+from service.text.marks import Mark, encode_marked_with_offsets
 from service.text.normalise import Span
 from service.text.tokenizer import Tokenizer
 
@@ -21,11 +26,14 @@ class Writer:
         source_tokenizer: Tokenizer,
         target_tokenizer: Tokenizer,
         clock: Callable[[], float],
+        *,
+        marks: MarkIds | None,
     ) -> None:
         self._source_tokenizer = source_tokenizer
         self._target_tokenizer = target_tokenizer
         self._judge = Judge(task, target_tokenizer)
         self._clock = clock
+        self._marks = marks
 
     def write(
         self,
@@ -45,7 +53,7 @@ class Writer:
         began_s = self._clock()
         by_part = _by_part(plan, decoded)
         judged = [
-            None if source is None else self._judge.judge(part.text, source)
+            None if source is None else self._judged(part, source)
             for part, source in zip(plan.parts, by_part, strict=True)
         ]
         given = [each for each in judged if each is not None]
@@ -86,71 +94,110 @@ class Writer:
             ),
             source_tokens=sum(len(decode.source_ids) for decode in plan.decodes),
             generated_tokens=sum(len(each.written[0].hypothesis.token_ids) for each in given),
+            terms=term_uses(plan, hypotheses) if request.glossaries else (),
         )
 
     def sentence(self, part: Part, decoded: DecodedSource) -> str:
         """How a sentence reads in `TextResponse.text`."""
-        return self._judge.judge(part.text, decoded).written[0].text
+        return self._judged(part, decoded).written[0].text
 
     def beginning(self, token_ids: Sequence[int]) -> str:
-        """What a sentence begins with, whatever tokens follow."""
+        """What a sentence without marks begins with, whatever tokens follow."""
         return self._target_tokenizer.decode_beginning(token_ids)
+
+    def _judged(self, part: Part, decoded: DecodedSource) -> Judged:
+        """What is given of what the search found."""
+        if not part.stretches:
+            return self._judge.judge(part.text, decoded)
+        assert part.decode is not None, "the model was asked"
+        assert self._marks is not None, "only a model with marks is told of stretches"
+        marked = MarkedSentence(part, part.decode, self._target_tokenizer, self._marks)
+        return self._judge.judge(part.text, decoded, marked)
+
+    def _with_spans(self, written: Written) -> Written:
+        """With the places of tokens, which a sentence without marks has only if wanted."""
+        if written.spans:
+            return written
+        ids = written.hypothesis.token_ids
+        return replace(written, spans=self._target_tokenizer.decode_with_offsets(ids)[1])
 
     def _hypothesis(
         self, request: TextRequest, part: Part, written: Written, place: int
     ) -> Hypothesis:
         hypothesis, text = written.hypothesis, written.text
-        ids = hypothesis.token_ids
-        tokens: tuple[Token, ...] | None = None
-        alignment: tuple[AlignedWord, ...] | None = None
         if request.want_tokens or request.want_alignment:
-            _, spans = self._target_tokenizer.decode_with_offsets(ids)
-            if request.want_tokens:
-                tokens = tuple(
-                    Token(piece, float(log_prob), _moved(span, place))
-                    for piece, log_prob, span in zip(
-                        self._target_tokenizer.pieces(ids),
-                        hypothesis.token_log_probs,
-                        spans,
-                        strict=True,
-                    )
-                )
-            if request.want_alignment:
-                alignment = self._alignment(part, hypothesis, text, spans, place)
+            written = self._with_spans(written)
         return Hypothesis(
             text=text,
             span=(place, place + len(text)),
             log_prob=hypothesis.log_prob,
             score=hypothesis.score,
             finish_reason=hypothesis.finish_reason,
-            tokens=tokens,
-            alignment=alignment,
+            tokens=self._tokens(written, place) if request.want_tokens else None,
+            alignment=self._alignment(part, written, place) if request.want_alignment else None,
+            uses=tuple(
+                use if use.target is None else replace(use, target=moved(use.target, place))
+                for use in written.uses
+            ),
+        )
+
+    def _tokens(self, written: Written, place: int) -> tuple[Token, ...]:
+        hypothesis = written.hypothesis
+        ids = hypothesis.token_ids
+        pieces = self._target_tokenizer.pieces(ids)
+        return tuple(
+            Token(piece, float(log_prob), moved(span, place))
+            for piece, log_prob, span in zip(
+                pieces, hypothesis.token_log_probs, written.spans, strict=True
+            )
         )
 
     def _alignment(
         self,
         part: Part,
-        hypothesis: DecodedHypothesis,
-        text: str,
-        spans: Sequence[Span],
+        written: Written,
         place: int,
     ) -> tuple[AlignedWord, ...] | None:
-        if hypothesis.attention is None:
+        attention = written.hypothesis.attention
+        if attention is None:
             return None
         assert part.decode is not None
-        _, source_spans = self._source_tokenizer.encode_with_offsets(part.text)
+        marks = [] if self._marks is None else marks_of(part.stretches, part.start)
+        copies = written.copies
+        source_spans = self._source_spans(part, marks)
         prefix = len(part.decode.source_ids) - 1 - len(source_spans)
-        attention = hypothesis.attention[:, prefix:]
-        return tuple(
+        aligned = align(
+            attention[:, prefix:],
+            written.text,
+            written.spans,
+            part.text,
+            source_spans,
+            target_units=sorted(copies),
+            source_units=[mark.span for mark in marks],
+        )
+        words = [
             AlignedWord(
-                _moved(word.span, place),
+                moved(word.span, place),
                 tuple(
-                    SourceWord(_moved(source.span, part.start), source.weight)
+                    SourceWord(moved(source.span, part.start), source.weight)
                     for source in word.sources
                 ),
             )
-            for word in align(attention, text, spans, part.text, source_spans)
+            for word in aligned
+            if word.span not in copies
+        ]
+        # What was copied needs no attention to say where it comes from.
+        words += (
+            AlignedWord(moved(target, place), (SourceWord(source, 1.0),))
+            for target, source in copies.items()
         )
+        return tuple(sorted(words, key=attrgetter("span")) if copies else words)
+
+    def _source_spans(self, part: Part, marks: Sequence[Mark]) -> list[Span]:
+        """Place of each source token in the part."""
+        if not marks or self._marks is None:
+            return self._source_tokenizer.encode_with_offsets(part.text)[1]
+        return encode_marked_with_offsets(part.text, marks, self._source_tokenizer, self._marks)[1]
 
 
 def _by_part(plan: Plan, decoded: Sequence[DecodedSource]) -> list[DecodedSource | None]:
@@ -172,7 +219,3 @@ def _sentence(
         problems=judged.problems,
         avoided=judged.avoided,
     )
-
-
-def _moved(span: Span, by: int) -> Span:
-    return span[0] + by, span[1] + by

@@ -57,7 +57,6 @@ class Following:
         wording: Wording,
         finish: Callable[[Futures], Awaitable[TextResponse | ServiceError]],
     ) -> None:
-        self._decodes = plan.decodes
         self._asked = [part for part in plan.parts if part.decode is not None]
         self._parts = [*plan.parts, Part(plan.trailing, "", 0, is_part=False, decode=None)]
         self._wording = wording
@@ -65,7 +64,7 @@ class Following:
         self._loop = asyncio.get_running_loop()
         self._changed = asyncio.Event()
         self._futures: Futures = ()
-        self._left = len(self._decodes)
+        self._left = len(self._asked)
         self._certain = [""] * self._left  # of each sentence
         self._is_whole = [False] * self._left
         self._settled = 0  # in a row
@@ -80,10 +79,17 @@ class Following:
         return self._left == 0
 
     def requests(self) -> list[DecodeRequest]:
-        """What the model is asked, in a way that is heard of here."""
+        """What the model is asked, in a way that is heard of here.
+
+        Which hypothesis a sentence with marks is answered with, and where in it what was lost is
+        put, is known in the end.
+        """
         return [
-            replace(decode, on_agreed=partial(self._hear, self._agree, number))
-            for number, decode in enumerate(self._decodes)
+            part.decode
+            if part.stretches
+            else replace(part.decode, on_agreed=partial(self._hear, self._agree, number))
+            for number, part in enumerate(self._asked)
+            if part.decode is not None
         ]
 
     def attach(self, futures: Sequence[Future[DecodedSource]]) -> None:

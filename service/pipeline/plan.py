@@ -1,15 +1,28 @@
 """A text into what the model is asked: pure, nothing is submitted here."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from service.domain import DecodeRequest, Direction, Task
-from service.errors import TooLarge
+from service.domain import DecodeRequest, Direction, MarkIds, Task
+from service.errors import RequestError, TooLarge
+from service.pipeline.marking import (
+    MarkedMeasure,
+    Stretch,
+    cut_out,
+    find_stretches,
+    marks_of,
+    masked,
+    moved,
+    unmasked,
+    within,
+    without,
+)
 from service.pipeline.options import ModelLimits, ResolvedOptions
 from service.pipeline.request import TextLimits, TextRequest
 from service.pipeline.response import SourceUse
-from service.text.fit import fits, leading_words, split_to_fit
-from service.text.segment import Segment, split
+from service.text.fit import PlainMeasure, fits, leading_words, split_to_fit
+from service.text.marks import encode_marked
+from service.text.segment import Segment, Segmented, split
 from service.text.tokenizer import Tokenizer
 
 
@@ -23,6 +36,7 @@ class Part:
         start: Its offset in the request's text.
         is_part: It is a piece of a sentence that was too long for the model.
         decode: What the model is asked; None for a part that is passed through unchanged.
+        stretches: Terms in it, and what is to be copied.
     """
 
     before: str
@@ -30,15 +44,21 @@ class Part:
     start: int
     is_part: bool
     decode: DecodeRequest | None
+    stretches: tuple[Stretch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The parts of a text in order; every ``before + text``, then `trailing`."""
+    """The parts of a text in order; every ``before + text``, then `trailing`.
+
+    Attributes:
+        stretches: Those of the whole text.
+    """
 
     parts: tuple[Part, ...]
     trailing: str
     use: SourceUse | None
+    stretches: tuple[Stretch, ...] = ()
 
     @property
     def decodes(self) -> list[DecodeRequest]:
@@ -56,6 +76,8 @@ class Planner:
         tokenizer: Tokenizer,
         model_limits: ModelLimits,
         text_limits: TextLimits,
+        *,
+        marks: MarkIds | None,
     ) -> None:
         self._task = task
         self._prefixes = prefixes
@@ -65,6 +87,7 @@ class Planner:
         longest = max(len(prefix) for prefix in prefixes.values())
         self._max_tokens = model_limits.max_source_tokens - 1 - longest
         self._text_limits = text_limits
+        self._marks = marks
 
     def plan(self, request: TextRequest, options: ResolvedOptions) -> Plan:
         """Cut the text into parts that the model can read and encode them.
@@ -74,6 +97,7 @@ class Planner:
 
         Raises:
             TooLarge: The text has more characters or sentences than allowed.
+            RequestError: It asks for terms, and the model was not trained with any.
         """
         most = self._text_limits.max_characters
         if len(request.text) > most:
@@ -83,15 +107,49 @@ class Planner:
         return self._translation(request, options)
 
     def _translation(self, request: TextRequest, options: ResolvedOptions) -> Plan:
-        segmented = split(request.text, self._direction(request).source, request.boundaries)
+        stretches = self._stretches(request)
+        segmented = self._segmented(request, stretches)
+        feasible = [each for each in stretches if self._is_feasible(each)]
         parts: list[Part] = []
         for segment in segmented.segments:
-            parts += self._parts_of(segment, request, options)
-        plan = Plan(tuple(parts), segmented.trailing, use=None)
+            inside = within(feasible, segment.start, segment.end) if feasible else ()
+            if inside and self._marks is not None:
+                parts += self._marked_parts_of(segment, inside, self._marks, request, options)
+            else:
+                parts += self._parts_of(segment, request, options)
+        plan = Plan(tuple(parts), segmented.trailing, None, tuple(stretches))
         most = self._text_limits.max_sentences
         if len(plan.decodes) > most:
             raise TooLarge(f"the text has {len(plan.decodes)} sentences; the limit is {most}")
         return plan
+
+    def _stretches(self, request: TextRequest) -> list[Stretch]:
+        """What is not to be translated like the rest.
+
+        Without marks the model can be told nothing, and only what it is not shown is safe.
+        """
+        if self._marks is not None:
+            return find_stretches(request.text, request.glossaries, request.protected)
+        if request.glossaries:
+            raise RequestError(
+                "this model was not trained with terms: name another model, or send neither "
+                "glossary nor do_not_translate"
+            )
+        return [Stretch(span, None) for span in request.protected]
+
+    def _is_feasible(self, stretch: Stretch) -> bool:
+        """Whether it leaves room for a sentence around it."""
+        target = stretch.target
+        return target is None or len(self._tokenizer.encode(target)) <= self._max_tokens // 3
+
+    def _segmented(self, request: TextRequest, stretches: Sequence[Stretch]) -> Segmented:
+        """The sentences; none ends within a stretch."""
+        text, language = request.text, self._direction(request).source
+        if not stretches:
+            return split(text, language, request.boundaries)
+        segmented = split(masked(text, stretches), language, request.boundaries)
+        whole = unmasked(text, segmented)
+        return cut_out(text, whole, stretches) if self._marks is None else whole
 
     def _parts_of(
         self, segment: Segment, request: TextRequest, options: ResolvedOptions
@@ -102,6 +160,7 @@ class Planner:
         ids = self._tokenizer.encode(text)
         if len(ids) <= self._max_tokens:
             return [Part(before, text, start, False, self._decode(ids, request, options))]
+        cuts = split_to_fit(text, self._max_tokens, PlainMeasure(text, self._tokenizer))
         return [
             Part(
                 before=cut.before if number else before,
@@ -112,8 +171,37 @@ class Planner:
                 if has_words(cut.text)
                 else None,
             )
-            for number, cut in enumerate(split_to_fit(text, self._max_tokens, self._tokenizer))
+            for number, cut in enumerate(cuts)
         ]
+
+    def _marked_parts_of(
+        self,
+        segment: Segment,
+        stretches: Sequence[Stretch],
+        marks: MarkIds,
+        request: TextRequest,
+        options: ResolvedOptions,
+    ) -> list[Part]:
+        """As `_parts_of`; a sentence with more to copy than there are placeholders is too long."""
+        text, start = segment.text, segment.start
+        measure = MarkedMeasure(text, start, stretches, self._tokenizer, marks)
+        cuts = [Segment(text, "", 0)]
+        if measure.tokens(0, len(text)) > self._max_tokens:
+            whole = [replace(each, span=moved(each.span, -start)) for each in stretches]
+            cuts = split_to_fit(masked(text, whole), self._max_tokens, measure)
+        parts: list[Part] = []
+        for cut in cuts:
+            begin = start + cut.start
+            cut_text = text[cut.start : cut.end]
+            inside = within(stretches, begin, start + cut.end)
+            decode = None
+            if has_words(without(cut_text, begin, inside)):
+                ids = encode_marked(cut_text, marks_of(inside, begin), self._tokenizer, marks)
+                # Attention says where to put what the model lost.
+                decode = replace(self._decode(ids, request, options), want_attention=True)
+            before = cut.before if parts else segment.before
+            parts.append(Part(before, cut_text, begin, len(cuts) > 1, decode, inside))
+        return parts
 
     def _summary(self, request: TextRequest, options: ResolvedOptions) -> Plan:
         segments = split(request.text, self._direction(request).source).segments

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 from service.domain import Direction
+from service.text.glossary import Glossary
+from service.text.normalise import Span
 from service.text.segment import Boundaries
 
 
@@ -33,6 +35,11 @@ class TextRequest:
         want_tokens: Fill `Hypothesis.tokens` of the answer.
         want_alignment: Fill `Hypothesis.alignment` of the answer.
         boundaries: Where a text to translate is cut into sentences.
+        glossaries: Terms that the translation should have; of two for the same words, the one
+            of the first glossary. Refused for a model that was not trained with terms.
+        protected: Places in `text` to be copied untouched, in order, none empty or overlapping
+            another; besides the addresses and placeholders that are found anyway. A model
+            that was not trained to copy translates what is between them, piece by piece.
     """
 
     text: str
@@ -43,6 +50,8 @@ class TextRequest:
     want_tokens: bool = False
     want_alignment: bool = False
     boundaries: Boundaries = Boundaries.LINES_AND_SENTENCES
+    glossaries: tuple[Glossary, ...] = ()
+    protected: tuple[Span, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

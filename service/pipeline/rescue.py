@@ -4,16 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from service.domain import DecodedHypothesis, DecodedSource, Task
+from service.pipeline.holding import MarkedSentence, Written
 from service.text.tokenizer import Tokenizer
 from service.trust.guard import Problem, problems
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A hypothesis and what it says."""
-
-    hypothesis: DecodedHypothesis
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,36 +32,43 @@ class Judge:
         self._task = task
         self._tokenizer = tokenizer
 
-    def judge(self, source: str, decoded: DecodedSource) -> Judged:
-        """Take the best-scored hypothesis, or when it has a problem, the first with the fewest.
+    def judge(
+        self, source: str, decoded: DecodedSource, marked: MarkedSentence | None = None
+    ) -> Judged:
+        """Take the best-scored hypothesis, or when it has a fault, the first with the fewest.
 
-        The same text has the same answer in any company: what a search found depends on its
-        source and options alone.
+        A fault is a problem that the guard sees, a term that is not there, or a copy that the
+        model did not write just once. The same text has the same answer in any company: what a
+        search found depends on its source and options alone.
 
         Args:
             source: The sentence.
             decoded: What the engine found for it.
+            marked: The sentence's marks, if it has some.
         """
-        written = [self._written(hypothesis) for hypothesis in decoded.hypotheses]
+        written = [self._written(hypothesis, marked) for hypothesis in decoded.hypotheses]
         found = self._problems(source, written[0])
-        if not found:
+        if not found and not written[0].lacks:
             return Judged(tuple(written))
-        candidates = [*written, *(self._written(hypothesis) for hypothesis in decoded.others())]
-        return self._rescued(source, candidates, len(written))
+        others = [self._written(hypothesis, marked) for hypothesis in decoded.others()]
+        return self._rescued(source, [*written, *others], len(written))
 
     def _rescued(self, source: str, candidates: Sequence[Written], asked: int) -> Judged:
-        least = best = self._problems(source, candidates[0])
         taken = 0
+        least = best = self._problems(source, candidates[0])
+        faults = len(best) + candidates[0].lacks
         for rank, candidate in enumerate(candidates[1:], start=1):
             found = self._problems(source, candidate)
-            if len(found) < len(least):
-                least, taken = found, rank
-            if not least:
+            if len(found) + candidate.lacks < faults:
+                least, faults, taken = found, len(found) + candidate.lacks, rank
+            if not faults:
                 break
         rest = [each for rank, each in enumerate(candidates) if rank != taken]
         return Judged((candidates[taken], *rest)[:asked], least, avoided=best if taken else ())
 
-    def _written(self, hypothesis: DecodedHypothesis) -> Written:
+    def _written(self, hypothesis: DecodedHypothesis, marked: MarkedSentence | None) -> Written:
+        if marked is not None:
+            return marked.written(hypothesis)
         return Written(hypothesis, self._tokenizer.decode(hypothesis.token_ids))
 
     def _problems(self, source: str, written: Written) -> tuple[Problem, ...]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from service.domain import FinishReason
 from service.text.alignment import AlignedWord
+from service.text.glossary import Entry
 from service.text.normalise import Span
 from service.trust.guard import Problem
 
@@ -24,6 +25,40 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
+class MarkUse:
+    """What became of a term, or of what was to be copied.
+
+    Attributes:
+        source: Its place in the request's text.
+        target: Its place in the text that the hypothesis is part of; None when the model left
+            a term out.
+        is_inserted: The model left a copy out; it was put where alignment suggests.
+    """
+
+    source: Span
+    target: Span | None
+    is_inserted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TermUse:
+    """What became of a term that was asked for, in the first text of the answer.
+
+    Attributes:
+        entry: What was asked for.
+        use: What came of it.
+    """
+
+    entry: Entry
+    use: MarkUse
+
+    @property
+    def is_held(self) -> bool:
+        """The translation has it."""
+        return self.use.target is not None
+
+
+@dataclass(frozen=True, slots=True)
 class Hypothesis:
     """One way to put a sentence.
 
@@ -37,6 +72,8 @@ class Hypothesis:
         tokens: Only if asked for.
         alignment: Only if asked for, and None from a model without attention. Target spans
             are places as in `span`, source spans are places in the request's text.
+        uses: Terms, and stretches that were copied, in order of the source. A copy is one
+            word of `alignment`, aligned with its source alone.
     """
 
     text: str
@@ -46,6 +83,7 @@ class Hypothesis:
     finish_reason: FinishReason
     tokens: tuple[Token, ...] | None = None
     alignment: tuple[AlignedWord, ...] | None = None
+    uses: tuple[MarkUse, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +156,7 @@ class TextResponse:
         times: Where the time went.
         source_tokens: Of all sentences, end marks included.
         generated_tokens: Of the best hypotheses of all sentences, end marks not counted.
+        terms: Every place in the text where a term was that had been asked for, in order.
     """
 
     text: str
@@ -127,3 +166,4 @@ class TextResponse:
     times: StageTimes
     source_tokens: int
     generated_tokens: int
+    terms: tuple[TermUse, ...] = ()

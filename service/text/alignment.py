@@ -48,6 +48,9 @@ def align(
     target_spans: Sequence[Span],
     source: str,
     source_spans: Sequence[Span],
+    *,
+    target_units: Sequence[Span] = (),
+    source_units: Sequence[Span] = (),
 ) -> tuple[AlignedWord, ...]:
     """Words of `target` with the words of `source` that they were written from.
 
@@ -57,12 +60,14 @@ def align(
         target_spans: Place of each target token in `target`, T of them.
         source: Text of the source.
         source_spans: Place of each source token in `source`, S of them, no end mark.
+        target_units: Stretches of `target` that are one word each, in order.
+        source_units: The same of `source`.
 
     Returns:
         One entry per target word that has a token of its own, in order; offsets as in
         `target` and `source`.
     """
-    target_words, source_words = words(target), words(source)
+    target_words, source_words = words(target, target_units), words(source, source_units)
     if not target_words or not source_words:
         return ()
     of_target = _membership(target_spans, target_words)
@@ -77,8 +82,23 @@ def align(
     )
 
 
-def words(text: str) -> list[Span]:
-    """Places of words (letters, digits, accents, inner apostrophes) and of punctuation runs."""
+def words(text: str, units: Sequence[Span] = ()) -> list[Span]:
+    """Places of words (letters, digits, accents, inner apostrophes) and of punctuation runs.
+
+    Args:
+        text: Any text.
+        units: Stretches of it that are one word each, in order.
+    """
+    found: list[Span] = []
+    done = 0
+    for start, end in units:
+        found += ((first + done, last + done) for first, last in _runs(text[done:start]))
+        found.append((start, end))
+        done = end
+    return [*found, *((first + done, last + done) for first, last in _runs(text[done:]))]
+
+
+def _runs(text: str) -> list[Span]:
     found: list[Span] = []
     for kind, places in groupby(range(len(text)), key=lambda place: _kind(text, place)):
         if kind != "space":

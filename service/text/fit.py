@@ -7,6 +7,8 @@ the model gets everything, in the largest pieces that still make sense.
 import re
 import unicodedata
 from bisect import bisect_right
+from dataclasses import dataclass
+from typing import Protocol
 
 from service.errors import TooLarge
 from service.text.segment import Segment
@@ -21,26 +23,54 @@ _WORD_END = re.compile(r"(?<=\S)(?=\s)")
 _LEAST_CLAUSE_SHARE = 1 / 3
 
 
-def split_to_fit(text: str, max_tokens: int, tokenizer: Tokenizer) -> list[Segment]:
+class Measure(Protocol):
+    """A text whose stretches are measured in tokens."""
+
+    def tokens(self, start: int, end: int) -> int:
+        """How many tokens ``text[start:end]`` has."""
+
+    def may_cut(self, place: int) -> bool:
+        """Whether the text may be cut before the character at `place`."""
+
+
+class PlainMeasure:
+    """Text and nothing else."""
+
+    def __init__(self, text: str, tokenizer: Tokenizer) -> None:
+        self._text = text
+        self._tokenizer = tokenizer
+
+    def tokens(self, start: int, end: int) -> int:
+        """See `Measure`."""
+        return len(self._tokenizer.encode(self._text[start:end]))
+
+    def may_cut(self, place: int) -> bool:  # noqa: ARG002 - anywhere
+        """See `Measure`."""
+        return True
+
+
+def split_to_fit(text: str, max_tokens: int, measure: Measure) -> list[Segment]:
     """Split a sentence into parts of at most `max_tokens` tokens each, end mark not counted.
 
     Args:
         text: Starts and ends with a character that is no white space.
         max_tokens: At least 1.
-        tokenizer: Says how many tokens a part has.
+        measure: Says how many tokens a part of `text` has.
 
     Returns:
         At least one part; every ``before + text`` in order is the sentence.
 
     Raises:
-        TooLarge: A single character has more tokens than `max_tokens`.
+        TooLarge: What cannot be cut, a single character if nothing else, has more tokens than
+            `max_tokens`.
     """
     parts: list[Segment] = []
     done = 0
     while done < len(text):
         rest = text[done:]
         start = len(rest) - len(rest.lstrip())
-        end = start + _fitting(rest[start:], max_tokens, tokenizer, clauses=True)
+        tail = _Tail(measure, done + start)
+        end = start + _fitting(rest[start:], max_tokens, tail, clauses=True)
         parts.append(Segment(rest[start:end], rest[:start], done + start))
         done += end
     return parts
@@ -54,28 +84,44 @@ def leading_words(text: str, max_tokens: int, tokenizer: Tokenizer) -> str:
     Raises:
         TooLarge: The first character alone has more tokens than `max_tokens`.
     """
-    return text[: _fitting(text, max_tokens, tokenizer, clauses=False)]
+    return text[: _fitting(text, max_tokens, _plain(text, tokenizer), clauses=False)]
 
 
 def fits(text: str, max_tokens: int, tokenizer: Tokenizer) -> bool:
     """Whether `text` has at most `max_tokens` tokens."""
-    return _end_beyond(text, max_tokens, tokenizer) is None
+    return _end_beyond(text, max_tokens, _plain(text, tokenizer)) is None
 
 
-def _fitting(text: str, max_tokens: int, tokenizer: Tokenizer, *, clauses: bool) -> int:
+@dataclass(frozen=True, slots=True)
+class _Tail:
+    """A text from some place on; ends count from there."""
+
+    measure: Measure
+    start: int
+
+    def tokens(self, end: int) -> int:
+        return self.measure.tokens(self.start, self.start + end)
+
+    def may_cut(self, end: int) -> bool:
+        return self.measure.may_cut(self.start + end)
+
+
+def _plain(text: str, tokenizer: Tokenizer) -> _Tail:
+    return _Tail(PlainMeasure(text, tokenizer), 0)
+
+
+def _fitting(text: str, max_tokens: int, tail: _Tail, *, clauses: bool) -> int:
     """Length of the beginning of `text` to take as one part."""
-    beyond = _end_beyond(text, max_tokens, tokenizer)
+    beyond = _end_beyond(text, max_tokens, tail)
     if beyond is None:
         return len(text)
-
-    def tokens(end: int) -> int:
-        return len(tokenizer.encode(text[:end]))
-
     words = [match.end() for match in _WORD_END.finditer(text, 0, beyond)]
-    words_fitting = bisect_right(words, max_tokens, key=tokens)
+    words_fitting = bisect_right(words, max_tokens, key=tail.tokens)
     # Part of a word may have more tokens than the word, so this one finds a place that fits,
     # not always the last.
-    anywhere = bisect_right(range(1, beyond), max_tokens, key=tokens)
+    places = [end for end in range(1, beyond) if tail.may_cut(end)]
+    places_fitting = bisect_right(places, max_tokens, key=tail.tokens)
+    anywhere = places[places_fitting - 1] if places_fitting else 0
     room = max(anywhere, words[words_fitting - 1] if words_fitting else 0)
     if room == 0:
         raise TooLarge(f"a single character has more tokens than the limit of {max_tokens}")
@@ -83,12 +129,15 @@ def _fitting(text: str, max_tokens: int, tokenizer: Tokenizer, *, clauses: bool)
         least = room * _LEAST_CLAUSE_SHARE
         ends = [match.end() for match in _CLAUSE_END.finditer(text, 0, beyond)]
         for end in reversed(ends):
-            if least <= end <= room and tokens(end) <= max_tokens:
+            if least <= end <= room and tail.tokens(end) <= max_tokens:
                 return end
-    return words[words_fitting - 1] if words_fitting else _before_accents(text, anywhere)
+    if words_fitting:
+        return words[words_fitting - 1]
+    whole = _before_accents(text, anywhere)
+    return whole if tail.may_cut(whole) else anywhere
 
 
-def _end_beyond(text: str, max_tokens: int, tokenizer: Tokenizer) -> int | None:
+def _end_beyond(text: str, max_tokens: int, tail: _Tail) -> int | None:
     """Where a beginning of `text` that is too long ends; None if all of it fits.
 
     Only as much is encoded as is needed to know, so that a long text costs no more than its
@@ -99,7 +148,9 @@ def _end_beyond(text: str, max_tokens: int, tokenizer: Tokenizer) -> int | None:
     while True:
         word_end = _WORD_END.search(text, width, 2 * width)
         end = word_end.end() if word_end else len(text) if len(text) <= 2 * width else width
-        if len(tokenizer.encode(text[:end])) > max_tokens:
+        while end < len(text) and not tail.may_cut(end):
+            end += 1
+        if tail.tokens(end) > max_tokens:
             return end
         if end == len(text):
             return None

@@ -156,6 +156,10 @@ class Tokenizer:
         """Tokens as SentencePiece writes them, U+2581 for a space."""
         return [self._processor.id_to_piece(id_) for id_ in ids]
 
+    def is_control(self, id_: int) -> bool:
+        """Whether no text is encoded as this token and it is decoded as none."""
+        return self._processor.is_control(id_)
+
     def _join(self, ids: Sequence[int]) -> str:
         # Each byte that is no UTF-8 becomes one lone surrogate, which `normalise` replaces.
         return b"".join([self._bytes[id_] for id_ in ids]).decode("utf-8", "surrogateescape")

@@ -39,6 +39,7 @@ class Manifest:
     )
     limits: Limits = Limits()
     search: SearchOptions = SEARCH
+    marks: None = None
 
 
 @pytest.mark.parametrize("from_text", [True, False])

@@ -1,0 +1,217 @@
+"""Whether a translation holds what was asked for, and what is done when it does not."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from service.domain import DecodedHypothesis, DecodeRequest, MarkIds
+from service.pipeline.marking import marks_of, moved
+from service.pipeline.plan import Part, Plan
+from service.pipeline.response import Hypothesis, MarkUse, TermUse
+from service.text.marks import Copy, Decoded, Placeholder, copies_of, decode_marked
+from service.text.normalise import Span, normalise
+from service.text.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A hypothesis and what it says.
+
+    Attributes:
+        hypothesis: The model's.
+        text: With every copy in its place.
+        spans: Place in it of each of the hypothesis' tokens; may be left out without marks.
+        uses: What became of each stretch of the source; targets are places in `text`.
+        copies: What was copied: its place in `text`, and its source.
+        lacks: Terms that it has not, and copies that the model did not write just once.
+    """
+
+    hypothesis: DecodedHypothesis
+    text: str
+    spans: Sequence[Span] = ()
+    uses: tuple[MarkUse, ...] = ()
+    copies: Mapping[Span, Span] = field(default_factory=dict)
+    lacks: int = 0
+
+
+class MarkedSentence:
+    """A sentence with marks, and what a model can make of it."""
+
+    def __init__(
+        self, part: Part, decode: DecodeRequest, tokenizer: Tokenizer, ids: MarkIds
+    ) -> None:
+        """Prepare to read hypotheses.
+
+        Args:
+            part: The sentence; it has stretches.
+            decode: What the model was asked.
+            tokenizer: Of the target.
+            ids: The model's.
+        """
+        self._stretches = part.stretches
+        self._source_ids = decode.source_ids
+        self._tokenizer = tokenizer
+        marks = marks_of(part.stretches, part.start)
+        placeholders = [mark for mark in marks if isinstance(mark, Placeholder)]
+        self._copies: dict[int, Copy] = copies_of(part.text, placeholders, ids)
+        self._term_end = ids.term_end
+
+    def written(self, hypothesis: DecodedHypothesis) -> Written:
+        """What a hypothesis says, with every copy in it, also those that it left out."""
+        ids, rows = self._completed(hypothesis)
+        decoded = decode_marked(ids, self._copies, self._tokenizer)
+        uses = tuple(self._uses(decoded, frozenset(ids) - frozenset(hypothesis.token_ids)))
+        lacks = sum(hypothesis.token_ids.count(id_) != 1 for id_ in self._copies)
+        lacks += sum(use.target is None for use in uses)
+        return Written(
+            hypothesis,
+            decoded.text,
+            [span for span, row in zip(decoded.spans, rows, strict=True) if row is not None],
+            uses,
+            {
+                use.target: use.source
+                for stretch, use in zip(self._stretches, uses, strict=True)
+                if stretch.target is None and use.target is not None
+            },
+            lacks,
+        )
+
+    def _uses(self, decoded: Decoded, inserted: frozenset[int]) -> Iterator[MarkUse]:
+        """What became of each stretch, in order."""
+        taken = list(decoded.places.values())
+        copied = iter(self._copies)
+        for stretch in self._stretches:
+            if stretch.target is None:
+                id_ = next(copied)
+                place = decoded.places.get(id_)
+                yield MarkUse(stretch.span, place, is_inserted=id_ in inserted)
+                continue
+            place = find_target(decoded.text, stretch.target, taken)
+            if place is not None:
+                taken.append(place)
+            yield MarkUse(stretch.span, place)
+
+    def _completed(self, hypothesis: DecodedHypothesis) -> tuple[list[int], list[int | None]]:
+        """Token ids with the placeholders that are missing, and the row of each; None for those.
+
+        A missing one is put behind the word that was written from what stands before it in the
+        source.
+        """
+        ids = list(hypothesis.token_ids)
+        rows: list[int | None] = list(range(len(ids)))
+        for id_ in self._copies:
+            if id_ not in ids:
+                place = self._place_for(id_, hypothesis, ids, rows)
+                ids.insert(place, id_)
+                rows.insert(place, None)
+        return ids, rows
+
+    def _place_for(
+        self,
+        id_: int,
+        hypothesis: DecodedHypothesis,
+        ids: Sequence[int],
+        rows: Sequence[int | None],
+    ) -> int:
+        column = self._source_ids.index(id_)
+        before = self._source_ids[column - 1] if column else None
+        if before in self._copies:  # by now it is there
+            return ids.index(before) + 1
+        if not hypothesis.token_ids or before is None or self._is_no_text(before):
+            return 0
+        if hypothesis.attention is None:
+            row = round(column / len(self._source_ids) * (len(hypothesis.token_ids) - 1))
+        else:
+            row = int(hypothesis.attention[:, column - 1].argmax())
+        place = rows.index(row) + 1
+        pieces = self._tokenizer.pieces(ids)
+        while place < len(ids) and _continues(pieces[place]):
+            place += 1
+        return place
+
+    def _is_no_text(self, id_: int) -> bool:
+        """Whether it is there to tell the model something, as the target language."""
+        return id_ != self._term_end and self._tokenizer.is_control(id_)
+
+
+def find_target(text: str, target: str, taken: Sequence[Span]) -> Span | None:
+    """Where `text` has a term's translation as it was asked for, in whole words.
+
+    Its first letter may be large or small, as the sentence wants it.
+
+    Args:
+        text: A translation, normalised but for what was copied.
+        target: The term's translation.
+        taken: Places that other terms have.
+    """
+    target = normalise(target)
+    spellings = {target, target[0].upper() + target[1:], target[0].lower() + target[1:]}
+    found = [
+        (start, start + len(spelling))
+        for spelling in spellings
+        for start in _occurrences(text, spelling)
+    ]
+    free = (
+        span
+        for span in sorted(found)
+        if _is_whole(text, span) and all(span[1] <= start or end <= span[0] for start, end in taken)
+    )
+    return next(free, None)
+
+
+def _occurrences(text: str, sought: str) -> Iterator[int]:
+    start = text.find(sought)
+    while start >= 0:
+        yield start
+        start = text.find(sought, start + 1)
+
+
+def _is_whole(text: str, span: Span) -> bool:
+    """Whether no letter or digit goes on at either end."""
+    start, end = span
+    return not (text[start].isalnum() and text[:start][-1:].isalnum()) and not (
+        text[end - 1].isalnum() and text[end : end + 1].isalnum()
+    )
+
+
+def _continues(piece: str) -> bool:
+    """Whether a token is part of the word before it."""
+    return not piece.startswith("\u2581") and any(character.isalnum() for character in piece)
+
+
+def term_uses(plan: Plan, hypotheses: Sequence[Sequence[Hypothesis]]) -> tuple[TermUse, ...]:
+    """What became of every term that was asked for, in the first text of the answer.
+
+    Args:
+        plan: Of the text.
+        hypotheses: Of each part, best first; none for a part that is passed through.
+    """
+    uses = {use.source: use for ranked in hypotheses if ranked for use in ranked[0].uses}
+    verbatim = _verbatim(plan, hypotheses)
+    terms: list[TermUse] = []
+    for stretch in plan.stretches:
+        if stretch.entry is None:
+            continue
+        use = uses.get(stretch.span) or MarkUse(stretch.span, None)
+        if use.target is None and stretch.target is None:
+            # It is in what the model was not asked.
+            shift = next(by for start, end, by in verbatim if start <= stretch.span[0] < end)
+            use = MarkUse(stretch.span, moved(stretch.span, shift))
+        terms.append(TermUse(stretch.entry, use))
+    return tuple(terms)
+
+
+def _verbatim(plan: Plan, hypotheses: Sequence[Sequence[Hypothesis]]) -> list[tuple[int, int, int]]:
+    """(start, end, shift) of what is the same in the text and in the first answer."""
+    stretches: list[tuple[int, int, int]] = []
+    place = done = 0
+    for part, ranked in zip(plan.parts, hypotheses, strict=True):
+        stretches.append((done, part.start, place - done))
+        place += part.start - done
+        done = part.start + len(part.text)
+        if ranked:
+            place += len(ranked[0].text)
+        else:
+            stretches.append((part.start, done, place - part.start))
+            place += len(part.text)
+    stretches.append((done, done + len(plan.trailing), place - done))
+    return stretches

@@ -1,0 +1,184 @@
+"""Which stretches of a text are not translated like the rest, and how the model is told."""
+
+import sys
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from operator import attrgetter, itemgetter
+
+from service.domain import MarkIds
+from service.text.fit import Measure
+from service.text.glossary import Entry, Glossary, find_terms
+from service.text.marks import Mark, Placeholder, Term, encode_marked
+from service.text.normalise import Span
+from service.text.protected import protected_spans
+from service.text.segment import Segment, Segmented
+from service.text.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A stretch of a text that is not translated like the rest.
+
+    Attributes:
+        span: Its place in the request's text.
+        entry: What was asked for it; None for what is protected without being asked for.
+    """
+
+    span: Span
+    entry: Entry | None
+
+    @property
+    def target(self) -> str | None:
+        """The translation asked for; None if it is to be copied."""
+        return None if self.entry is None else self.entry.target
+
+
+def find_stretches(
+    text: str, glossaries: Sequence[Glossary], protected: Sequence[Span]
+) -> list[Stretch]:
+    """What is not translated like the rest of `text`, in order, none overlapping another.
+
+    Args:
+        text: The whole text.
+        glossaries: Terms that were asked for.
+        protected: More that is to be copied, in order; it goes before addresses and
+            placeholders, which go before terms.
+    """
+    copied = _apart(protected, protected_spans(text))
+    terms = [
+        Stretch(match.span, match.entry)
+        for match in find_terms(text, glossaries)
+        if _is_apart(match.span, copied)
+    ]
+    return sorted([*(Stretch(span, None) for span in copied), *terms], key=attrgetter("span"))
+
+
+def masked(text: str, stretches: Iterable[Stretch]) -> str:
+    """`text`, character for character, with nothing in a stretch that could end a sentence."""
+    pieces: list[str] = []
+    done = 0
+    for stretch in stretches:
+        start, end = stretch.span
+        pieces += (text[done:start], *(c if c.isalnum() else "W" for c in text[start:end]))
+        done = end
+    return "".join([*pieces, text[done:]])
+
+
+def unmasked(text: str, segmented: Segmented) -> Segmented:
+    """The sentences of `masked(text, ...)` as `text` has them."""
+    segments: list[Segment] = []
+    done = 0
+    for each in segmented.segments:
+        segments.append(Segment(text[each.start : each.end], text[done : each.start], each.start))
+        done = each.end
+    return Segmented(tuple(segments), text[done:])
+
+
+def cut_out(text: str, segmented: Segmented, stretches: Sequence[Stretch]) -> Segmented:
+    """The sentences of `text` in pieces, with every stretch between two pieces."""
+    segments: list[Segment] = []
+    done = 0
+    for each in segmented.segments:
+        inside = within(stretches, each.start, each.end)
+        starts = [each.start, *(stretch.span[1] for stretch in inside)]
+        ends = [*(stretch.span[0] for stretch in inside), each.end]
+        for start, end in zip(starts, ends, strict=True):
+            piece = text[start:end]
+            begin = start + len(piece) - len(piece.lstrip())
+            if piece.strip():
+                segments.append(Segment(piece.strip(), text[done:begin], begin))
+                done = segments[-1].end
+    return Segmented(tuple(segments), text[done:])
+
+
+def within(stretches: Sequence[Stretch], start: int, end: int) -> tuple[Stretch, ...]:
+    """Those of `stretches` that lie in ``[start, end)``; none lies half in it."""
+    first = bisect_left(stretches, start, key=lambda stretch: stretch.span[0])
+    last = bisect_left(stretches, end, key=lambda stretch: stretch.span[0])
+    return tuple(stretches[first:last])
+
+
+def without(text: str, start: int, stretches: Iterable[Stretch]) -> str:
+    """`text`, which begins at `start` of the whole one, without what is to be copied."""
+    pieces: list[str] = []
+    done = 0
+    for stretch in stretches:
+        if stretch.target is None:
+            pieces.append(text[done : stretch.span[0] - start])
+            done = stretch.span[1] - start
+    return "".join([*pieces, text[done:]])
+
+
+def moved(span: Span, by: int) -> Span:
+    """A place in another text, that begins at `-by` of this one."""
+    return span[0] + by, span[1] + by
+
+
+def marks_of(stretches: Iterable[Stretch], start: int) -> list[Mark]:
+    """What the model is told of stretches in a sentence that begins at `start`.
+
+    Placeholders are numbered in order.
+    """
+    marks: list[Mark] = []
+    number = 0
+    for stretch in stretches:
+        span = moved(stretch.span, -start)
+        if stretch.target is None:
+            marks.append(Placeholder(span, number))
+            number += 1
+        else:
+            marks.append(Term(span, stretch.target))
+    return marks
+
+
+class MarkedMeasure(Measure):
+    """A sentence with stretches that are not cut; for `service.text.fit`."""
+
+    def __init__(
+        self,
+        text: str,
+        start: int,
+        stretches: Sequence[Stretch],
+        tokenizer: Tokenizer,
+        ids: MarkIds,
+    ) -> None:
+        """Measure a sentence.
+
+        Args:
+            text: The sentence.
+            start: Its place in the whole text.
+            stretches: Those in it.
+            tokenizer: The model's.
+            ids: The model's.
+        """
+        self._text = text
+        self._start = start
+        self._stretches = stretches
+        self._tokenizer = tokenizer
+        self._ids = ids
+
+    def tokens(self, start: int, end: int) -> int:
+        """See `Measure`. More placeholders than the model has are more than any limit."""
+        inside = within(self._stretches, self._start + start, self._start + end)
+        if sum(stretch.target is None for stretch in inside) > len(self._ids.placeholders):
+            return sys.maxsize
+        marks = marks_of(inside, self._start + start)
+        return len(encode_marked(self._text[start:end], marks, self._tokenizer, self._ids))
+
+    def may_cut(self, place: int) -> bool:
+        """See `Measure`."""
+        place += self._start
+        before = bisect_left(self._stretches, place, key=lambda stretch: stretch.span[0])
+        return before == 0 or self._stretches[before - 1].span[1] <= place
+
+
+def _apart(first: Sequence[Span], others: Iterable[Span]) -> Sequence[Span]:
+    """`first`, and those of `others` that overlap none of it, in order."""
+    return sorted([*first, *(span for span in others if _is_apart(span, first))])
+
+
+def _is_apart(span: Span, others: Sequence[Span]) -> bool:
+    """Whether a place overlaps none of `others`, which are in order."""
+    behind = bisect_left(others, span[1], key=itemgetter(0))
+    return behind == 0 or others[behind - 1][1] <= span[0]

@@ -1,0 +1,61 @@
+"""What a translation has to leave as it is: addresses and the placeholders of programs.
+
+Rules rather than a model: what is protected is put back character by character, so a wrong
+guess costs a word that is not translated, and a missed one a link that is broken. Numbers are
+no part of it: a model that reads them writes better sentences around them.
+"""
+
+import re
+
+from service.text.normalise import Span
+
+_PROTECTED = re.compile(
+    r"""
+    # Addresses of the web, as far as they go; the marks at their end are looked at below.
+      (?<![\w+.-]) (?: (?: https? | ftps? | sftp | file | ssh | git | wss? ) :// | www\. )
+      (?=[^\W_]) [^\s<>"«»“”„]+
+    # E-mail addresses.
+    | (?<![\w.+-]) (?: mailto: )? [\w.+-]{1,64} @ [\w-]{1,63} (?: \. [\w-]{1,63} ){1,8}
+    # {{ name }}, {{{name}}}, ${name}, #{name}, %{name}, {name}, {0:.2f}, {}.
+    | \{\{\{? [^{}\n]{1,200} \}?\}\}
+    | [$\#%]? \{ [^\s{}]{0,200} \}
+    # %(name)s, %1$s, %d, %.2f; not "100%d" and not "5 %sure".
+    | (?<![\d%]) % (?: \(\w{1,100}\) [-+\#0\ ]* | (?: \d{1,3}\$ )? [-+\#0]* ) \d{0,4}
+      (?: \.\d{1,4} )? (?: hh? | ll? | [Lqjzt] )? [diouxXeEfFgGcrsa@] (?!\w)
+    """,
+    re.VERBOSE,
+)
+
+# What ends a sentence, or closes a bracket that was open before the address.
+_AFTER_ADDRESS = ".,;:!?'*_~…’"
+_BRACKETS = {")": "(", "]": "[", "}": "{"}
+
+
+def protected_spans(text: str) -> list[Span]:
+    """Places of what is not to be translated, in order, none overlapping another."""
+    # Most texts have nothing of the kind, and this is many times faster than to search.
+    if not ("@" in text or "{" in text or "%" in text or "://" in text or "www." in text):
+        return []
+    spans: list[Span] = []
+    for match in _PROTECTED.finditer(text):
+        start, end = match.span()
+        if text[start] not in "{$#%":
+            end = _address_end(text, start, end)
+        spans.append((start, end))
+    return spans
+
+
+def _address_end(text: str, start: int, end: int) -> int:
+    """Where an address ends for a reader, who does not take the sentence's marks for its."""
+    address = text[start:end]
+    surplus = {
+        closing: address.count(closing) - address.count(opening)
+        for closing, opening in _BRACKETS.items()
+    }
+    while True:
+        last = text[end - 1]
+        if surplus.get(last, 0) > 0:
+            surplus[last] -= 1
+        elif last not in _AFTER_ADDRESS:
+            return end
+        end -= 1

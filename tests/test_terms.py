@@ -1,0 +1,354 @@
+"""Terms and copies through the pipeline, with models that hold them, lose them and repeat them."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.domain import (
+    DecodedHypothesis,
+    DecodedSource,
+    DecodeRequest,
+    FinishReason,
+    FloatArray,
+    MarkIds,
+)
+from service.errors import RequestError
+from service.pipeline import Pipeline, SearchOverrides, TextLimits, TextRequest, TextResponse
+from service.text.glossary import Entry, Glossary
+from service.text.normalise import normalise
+from service.text.protected import protected_spans
+from service.text.tokenizer import Tokenizer
+from tests.test_pipeline import ANY_TEXT, FakeEngine, Limits, Manifest, is_inside
+
+MARKS = MarkIds(4, 5, (6, 7, 8))  # as in `marked_tokenizer`
+Say = Callable[[tuple[int, ...]], Sequence[Sequence[int]]]
+
+MARKED_TEXT = st.lists(
+    st.one_of(
+        st.sampled_from(
+            ["the dog sees {name}.", "{x}", "https://a.de/?b=c.", " cat ", "Acme", "%s"]
+        ),
+        st.sampled_from(["\n", "  ", "! ", ", ", "(", '"', "me@example.org", "the teacher likes"]),
+        st.text(max_size=6),
+    ),
+    max_size=10,
+).map("".join)
+TERMS = Glossary(
+    [Entry("cat", "der Hund", "1"), Entry("Acme", None, "2"), Entry("the teacher", "er", "3")]
+)
+
+
+def without_marks(ids: Sequence[int]) -> list[int]:
+    return [id_ for id_ in ids if not 4 <= id_ <= 8]
+
+
+def obedient(ids: tuple[int, ...]) -> list[list[int]]:
+    """Says the source again, terms by their translations, placeholders in their places."""
+    return [[id_ for id_ in ids if id_ not in (4, 5)]]
+
+
+def deaf(ids: tuple[int, ...]) -> list[list[int]]:
+    """Leaves out terms and placeholders."""
+    kept: list[int] = []
+    in_term = False
+    for id_ in ids:
+        in_term = (in_term or id_ == 4) and id_ != 5
+        if not in_term and id_ > 8:
+            kept.append(id_)
+    return [kept]
+
+
+def stuttering(ids: tuple[int, ...]) -> list[list[int]]:
+    return [[id_ for id_ in ids for _ in range(2 if 6 <= id_ <= 8 else 1)]]
+
+
+def late(ids: tuple[int, ...]) -> list[list[int]]:
+    """Thinks of everything only in its third hypothesis."""
+    return [*deaf(ids), *stuttering(ids), *obedient(ids)]
+
+
+MODELS = st.sampled_from(
+    [obedient, deaf, stuttering, late, lambda ids: [ids[::-1]], lambda _: [()]]
+)
+
+
+def answering(say: Say) -> Callable[[DecodeRequest], DecodedSource]:
+    def answer(request: DecodeRequest) -> DecodedSource:
+        hypotheses = tuple(
+            DecodedHypothesis(
+                token_ids=tuple(ids),
+                log_prob=-1.0 - rank,
+                score=-1.0 - rank,
+                token_log_probs=np.zeros(len(ids), dtype=np.float32),
+                attention=attention(ids, request.source_ids),
+                finish_reason=FinishReason.END,
+            )
+            for rank, ids in enumerate(say(request.source_ids[:-1]))
+        )
+        asked = request.options.num_hypotheses
+        return DecodedSource(
+            hypotheses[:asked], 1, 0.0, 0.0, 0.0, others=lambda: hypotheses[asked:]
+        )
+
+    return answer
+
+
+def attention(ids: Sequence[int], source_ids: Sequence[int]) -> FloatArray:
+    """Each token looks at where the source has it, or else at the source's end."""
+    columns = [source_ids.index(id_) if id_ in source_ids else -1 for id_ in ids]
+    return np.eye(len(source_ids), dtype=np.float32)[np.array(columns, dtype=np.int64)].reshape(
+        len(ids), len(source_ids)
+    )
+
+
+def pipeline(
+    tokenizer: Tokenizer,
+    engine: FakeEngine,
+    *,
+    marks: MarkIds | None = MARKS,
+    max_source_tokens: int = 64,
+) -> Pipeline:
+    manifest = Manifest(marks=marks, limits=Limits(max_source_tokens=max_source_tokens))
+    limits = TextLimits(10_000, 500)
+    return Pipeline(manifest, tokenizer, tokenizer, engine, limits, clock=lambda: 0.0)
+
+
+def ask(
+    tokenizer: Tokenizer,
+    request: TextRequest,
+    say: Say = obedient,
+    *,
+    marks: MarkIds | None = MARKS,
+    max_source_tokens: int = 64,
+) -> tuple[TextResponse, list[DecodeRequest]]:
+    engine = FakeEngine(answering(say))
+    asked = pipeline(tokenizer, engine, marks=marks, max_source_tokens=max_source_tokens)
+    response = asyncio.run(asked.run(request))
+    return response, [request for batch in engine.submitted for request in batch]
+
+
+@given(text=ANY_TEXT.filter(lambda text: not protected_spans(text)))
+def test_a_text_without_marks_is_asked_and_answered_as_ever(
+    marked_tokenizer: Tokenizer, text: str
+) -> None:
+    answers = [
+        ask(marked_tokenizer, TextRequest(text, want_alignment=True), marks=marks)
+        for marks in (None, MARKS)
+    ]
+    assert answers[0] == answers[1]
+
+
+@given(text=MARKED_TEXT, say=MODELS, room=st.integers(14, 40))
+def test_what_is_protected_survives_every_model(
+    marked_tokenizer: Tokenizer, text: str, say: Say, room: int
+) -> None:
+    request = TextRequest(text, want_tokens=True, want_alignment=True, glossaries=(TERMS,))
+    response, decodes = ask(marked_tokenizer, request, say, max_source_tokens=room)
+    for span in protected_spans(text):
+        copied = text[slice(*span)]
+        assert copied in response.text
+        uses = [
+            use
+            for sentence in response.sentences
+            for use in sentence.hypotheses[0].uses
+            if use.source == span
+        ]
+        if uses:
+            assert uses[0].target is not None
+            assert response.text[slice(*uses[0].target)] == copied
+        else:  # in what the model was not asked
+            assert not any(is_inside(span, each.source_span) for each in response.sentences)
+    for decode in decodes:
+        assert len(decode.source_ids) <= room
+        placeholders = [id_ for id_ in decode.source_ids if 6 <= id_ <= 8]
+        assert placeholders == list(MARKS.placeholders)[: len(placeholders)]
+    for term in response.terms:
+        assert term.entry.target is not None or term.is_held
+        if term.use.target is not None:
+            held = response.text[slice(*term.use.target)]
+            wanted = term.entry.target or text[slice(*term.use.source)]
+            assert held.lower() == wanted.lower()
+
+
+@given(text=MARKED_TEXT, say=MODELS)
+def test_every_place_of_a_marked_answer_is_inside_its_text(
+    marked_tokenizer: Tokenizer, text: str, say: Say
+) -> None:
+    options = SearchOverrides(num_hypotheses=2)
+    request = TextRequest(
+        text, options=options, want_tokens=True, want_alignment=True, glossaries=(TERMS,)
+    )
+    response, _ = ask(marked_tokenizer, request, say)
+    texts = (response.text, *response.alternatives)
+    for sentence in response.sentences:
+        assert 1 <= len(sentence.hypotheses) <= 2
+        for rank, hypothesis in enumerate(sentence.hypotheses):
+            assert texts[rank][slice(*hypothesis.span)] == hypothesis.text
+            for token in hypothesis.tokens or ():
+                assert is_inside(token.span, hypothesis.span)
+            words = [word.span for word in hypothesis.alignment or ()]
+            assert words == sorted(words)
+            for word in hypothesis.alignment or ():
+                assert is_inside(word.span, hypothesis.span)
+                for source in word.sources:
+                    assert is_inside(source.span, sentence.source_span)
+
+
+@given(text=MARKED_TEXT)
+def test_a_model_that_copies_gives_the_text_back(marked_tokenizer: Tokenizer, text: str) -> None:
+    response, _ = ask(marked_tokenizer, TextRequest(text), max_source_tokens=1000)
+    assert spelt(response.text) == spelt(text)
+
+
+def spelt(text: str) -> str:
+    return "".join(normalise(text).split())
+
+
+@given(text=MARKED_TEXT)
+def test_a_model_without_marks_is_not_shown_what_is_protected(
+    marked_tokenizer: Tokenizer, text: str
+) -> None:
+    spans = tuple(protected_spans(text))
+    request = TextRequest(text, protected=spans)
+    response, _ = ask(marked_tokenizer, request, lambda _: [[300]], marks=None)
+    expected = 0
+    for start, end in spans:
+        expected = response.text.index(text[start:end], expected) + end - start
+        for sentence in response.sentences:
+            assert end <= sentence.source_span[0] or sentence.source_span[1] <= start
+
+
+def test_a_model_without_marks_refuses_terms(marked_tokenizer: Tokenizer) -> None:
+    with pytest.raises(RequestError, match="not trained with terms"):
+        ask(marked_tokenizer, TextRequest("A cat.", glossaries=(TERMS,)), marks=None)
+
+
+def test_the_model_is_told_terms_and_placeholders(marked_tokenizer: Tokenizer) -> None:
+    text = "The Cat of Acme sees {name}. See https://a.de. Then?"
+    _, decodes = ask(marked_tokenizer, TextRequest(text, glossaries=(TERMS,)))
+    encode = marked_tokenizer.encode
+    assert [decode.source_ids[:-1] for decode in decodes] == [
+        (
+            *encode("The"),
+            4,
+            *encode("der Hund"),
+            5,
+            *encode("of"),
+            6,
+            *encode("sees"),
+            7,
+            *encode("."),
+        ),
+        (*encode("See"), 6, *encode(".")),
+        tuple(encode("Then?")),
+    ]
+    assert [decode.want_attention for decode in decodes] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("say", "expected", "held"),
+    [
+        (obedient, "The der Hund of Acme.", [True, True]),
+        (late, "The der Hund of Acme.", [True, True]),
+        (stuttering, "The der Hund of Acme.", [True, True]),
+        (deaf, "The of Acme.", [False, True]),
+    ],
+)
+def test_the_answer_says_what_was_held(
+    marked_tokenizer: Tokenizer, say: Say, expected: str, held: list[bool]
+) -> None:
+    text = "The cat of Acme."
+    response, _ = ask(marked_tokenizer, TextRequest(text, glossaries=(TERMS,)), say)
+    assert response.text == expected
+    assert [term.is_held for term in response.terms] == held
+    assert [text[slice(*term.use.source)] for term in response.terms] == ["cat", "Acme"]
+    assert [term.use.is_inserted for term in response.terms] == [False, say is deaf]
+
+
+def test_what_the_model_is_not_asked_holds_what_stays_and_lacks_terms(
+    marked_tokenizer: Tokenizer,
+) -> None:
+    terms = Glossary([Entry("---", "===", "1"), Entry("***", None, "2")])
+    response, _ = ask(marked_tokenizer, TextRequest("Tom.\n--- ***\nTom.", glossaries=(terms,)))
+    assert [term.is_held for term in response.terms] == [False, True]
+    assert response.terms[1].use.target == (9, 12)
+
+
+def test_terms_are_held_once_for_each_place(marked_tokenizer: Tokenizer) -> None:
+    once = lambda ids: [[id_ for id_ in dict.fromkeys(ids) if id_ not in (4, 5)]]  # noqa: E731
+    request = TextRequest("the teacher, cat, cat", glossaries=(TERMS,))
+    response, _ = ask(marked_tokenizer, request, once)
+    assert [term.is_held for term in response.terms] == [True, True, False]
+
+
+def test_a_translation_in_a_longer_word_does_not_count(marked_tokenizer: Tokenizer) -> None:
+    request = TextRequest("the teacher sees.", glossaries=(TERMS,))
+    house = marked_tokenizer.encode("erst herr aber")
+    response, _ = ask(marked_tokenizer, request, lambda _: [house])
+    assert [term.is_held for term in response.terms] == [False]
+    house = marked_tokenizer.encode("Er sieht")
+    response, _ = ask(marked_tokenizer, request, lambda _: [house])
+    assert [term.use.target for term in response.terms] == [(0, 2)]
+
+
+def test_a_lost_copy_goes_behind_the_word_that_stood_before_it(
+    marked_tokenizer: Tokenizer,
+) -> None:
+    text = "{one}: the dog likes {name}{city}."
+    response, _ = ask(marked_tokenizer, TextRequest(text), deaf)
+    assert response.text == text
+    [sentence] = response.sentences
+    assert [use.is_inserted for use in sentence.hypotheses[0].uses] == [True] * 3
+
+
+def test_a_sentence_with_more_copies_than_placeholders_is_cut(marked_tokenizer: Tokenizer) -> None:
+    text = "{a}{b}{c}{d}, the dog {e}, Tom {f}, the cat {g}{h} {i}"
+    response, decodes = ask(marked_tokenizer, TextRequest(text))
+    assert response.text == text
+    assert all(sentence.is_part for sentence in response.sentences)
+    assert len(decodes) == len(response.sentences) > 1
+
+
+def test_a_copy_is_one_aligned_word(marked_tokenizer: Tokenizer) -> None:
+    text = "See https://a.de/b?c, the cat"
+    request = TextRequest(text, want_alignment=True, glossaries=(TERMS,))
+    response, _ = ask(marked_tokenizer, request)
+    pairs = {
+        response.text[slice(*word.span)]: [text[slice(*source.span)] for source in word.sources]
+        for word in response.sentences[0].hypotheses[0].alignment or ()
+    }
+    assert pairs["https://a.de/b?c"] == ["https://a.de/b?c"]
+    assert "cat" in pairs["Hund"]
+
+
+def test_a_request_of_one_hypothesis_gets_one(marked_tokenizer: Tokenizer) -> None:
+    response, _ = ask(marked_tokenizer, TextRequest("See {x} here."), late)
+    assert response.alternatives == ()
+    assert len(response.sentences[0].hypotheses) == 1
+
+
+@given(text=MARKED_TEXT, say=MODELS)
+def test_what_is_read_while_it_is_made_is_the_answer(
+    marked_tokenizer: Tokenizer, text: str, say: Say
+) -> None:
+    async def follow() -> tuple[str, str]:
+        request = TextRequest(text, glossaries=(TERMS,))
+        following = await pipeline(marked_tokenizer, FakeEngine(answering(say))).follow(request)
+        while not following.is_over:
+            await following.changed(60)
+        return following.take().delta, (await following.answer()).text
+
+    read, answer = asyncio.run(follow())
+    assert read == answer
+
+
+def test_a_term_too_long_for_the_model_is_not_held(marked_tokenizer: Tokenizer) -> None:
+    terms = Glossary([Entry("cat", "Q" * 60, "1")])
+    request = TextRequest("the cat sees Tom.", glossaries=(terms,))
+    response, _ = ask(marked_tokenizer, request)
+    assert response.text == "the cat sees Tom."
+    assert [term.is_held for term in response.terms] == [False]

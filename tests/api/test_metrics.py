@@ -63,6 +63,7 @@ def test_codes_are_those_of_the_error_tree() -> None:
         "too_large",
         "unavailable",
         "unknown_file",
+        "unknown_glossary",
         "unknown_model",
         "unsupported_language",
     ]

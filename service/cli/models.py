@@ -1,0 +1,92 @@
+"""`models`: what there is to answer with, here or on a server."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import httpx
+
+from service.bundle.loader import find_bundles
+from service.bundle.manifest import Manifest
+from service.cli.asking import error_of
+from service.cli.status import FAILED, OK, CommandFailed
+from service.cli.work import add_server, client_of
+from service.settings import load_settings
+
+_HEAD = ("name", "version", "does", "licence")
+
+
+def add_to(commands: Any) -> None:
+    """Declare the command.
+
+    Args:
+        commands: What `add_subparsers` returned.
+    """
+    parser = commands.add_parser(
+        "models",
+        help="list the models in SEQ2SERVE_MODELS_DIR, or those of a server",
+        description="List models. Those in a directory are shown as their manifests say, unloaded.",
+    )
+    add_server(parser)
+    parser.set_defaults(run=_models)
+
+
+def _models(arguments: argparse.Namespace) -> int:
+    try:
+        rows = _here() if arguments.server is None else asyncio.run(_there(arguments))
+    except CommandFailed as error:
+        sys.stderr.write(f"seq2serve: {error}\n")
+        return FAILED
+    sys.stdout.writelines(f"{line}\n" for line in aligned([_HEAD, *rows]))
+    return OK
+
+
+def _here() -> list[tuple[str, ...]]:
+    manifests = map(Manifest.read, find_bundles(load_settings().models_dir))
+    return [
+        (
+            manifest.name,
+            manifest.version,
+            _does((direction.source, direction.target) for direction in manifest.prefixes),
+            manifest.licence,
+        )
+        for manifest in manifests
+    ]
+
+
+async def _there(arguments: argparse.Namespace) -> list[tuple[str, ...]]:
+    async with client_of(arguments) as client:
+        try:
+            response = await client.get("models")
+        except httpx.HTTPError as error:
+            raise CommandFailed(f"{client.base_url}: {error}") from None
+    if response.status_code != 200:
+        raise CommandFailed(error_of(response))
+    return [
+        (
+            model["name"],
+            model["version"],
+            _does((each["source"], each["target"]) for each in model["directions"]),
+            model["licence"],
+        )
+        for model in response.json()["models"]
+    ]
+
+
+def _does(directions: Iterable[tuple[str, str | None]]) -> str:
+    """Worked case: ``en-de, de-en``, or ``summarizes en``."""
+    return ", ".join(
+        f"summarizes {source}" if target is None else f"{source}-{target}"
+        for source, target in directions
+    )
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows as lines, with every column as wide as its widest entry."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(entry.ljust(width) for entry, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]

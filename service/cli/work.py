@@ -1,0 +1,157 @@
+"""`translate` and `summarize`: files and pipes through the models, here or on a server."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+from tqdm import tqdm
+
+from service.app import create_app
+from service.cli.asking import Errand, ask_all
+from service.cli.lines import STDIN, count, texts_of, without_blocking
+from service.cli.status import FAILED, OK, CommandFailed
+from service.settings import Settings, load_settings
+
+# In this process nobody else asks, and nobody gives up: what is in flight bounds the queue.
+_UNBOUNDED = 2**31
+_PATIENCE_S = 3600.0
+
+
+def add_to(commands: Any) -> None:
+    """Declare both commands.
+
+    Args:
+        commands: What `add_subparsers` returned.
+    """
+    translate = commands.add_parser(
+        "translate",
+        help="translate files or standard input, line by line",
+        description="Translate line by line, as fast as the models can; one line out for each in.",
+    )
+    translate.add_argument("--from", dest="source", default="auto", metavar="LANGUAGE")
+    translate.add_argument("--to", dest="target", required=True, metavar="LANGUAGE")
+    _add_common(translate)
+    translate.set_defaults(run=_translate)
+
+    summarize = commands.add_parser(
+        "summarize",
+        help="summarize files or standard input, one text each",
+        description="Summarize each file, or all of standard input, into one line.",
+    )
+    summarize.add_argument("--lines", action="store_true", help="every line is a text of its own")
+    _add_common(summarize)
+    summarize.set_defaults(run=_summarize)
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "files", nargs="*", default=[STDIN], metavar="FILE", help="default: standard input, or -"
+    )
+    parser.add_argument("--model", help="name of the model, where several could answer")
+    add_server(parser)
+
+
+def add_server(parser: argparse.ArgumentParser) -> None:
+    """Declare how to reach a server; without, the models run in this process."""
+    parser.add_argument(
+        "--server", metavar="URL", help="ask this one; default: load SEQ2SERVE_MODELS_DIR here"
+    )
+    parser.add_argument(
+        "--key-file", type=Path, metavar="FILE", help="holds the API key, if the server wants one"
+    )
+
+
+def _translate(arguments: argparse.Namespace) -> int:
+    fields = {"source": arguments.source, "target": arguments.target}
+    return _run(arguments, Errand("translate", "q", "translatedText", fields), by_line=True)
+
+
+def _summarize(arguments: argparse.Namespace) -> int:
+    return _run(arguments, Errand("summarize", "text", "summary", {}), by_line=arguments.lines)
+
+
+def _run(arguments: argparse.Namespace, errand: Errand, *, by_line: bool) -> int:
+    fields = {**errand.fields, "priority": "batch"}
+    if arguments.model is not None:
+        fields["model"] = arguments.model
+    errand = Errand(errand.path, errand.texts_as, errand.answers_as, fields)
+    try:
+        asyncio.run(_answer(arguments, errand, by_line=by_line))
+    except CommandFailed as error:
+        sys.stderr.write(f"seq2serve: {error}\n")
+        return FAILED
+    except BrokenPipeError:  # the reader, `head` for one, has enough
+        sys.stderr.close()
+    except KeyboardInterrupt:
+        return FAILED
+    return OK
+
+
+async def _answer(arguments: argparse.Namespace, errand: Errand, *, by_line: bool) -> None:
+    read = partial(texts_of, arguments.files, by_line=by_line)
+    total = count(arguments.files, by_line=by_line)
+    async with client_of(arguments) as client:
+        # tqdm shows nothing when standard error is no terminal.
+        with tqdm(total=total, unit=" texts", disable=None, file=sys.stderr) as progress:
+
+            def take(answers: list[str]) -> None:
+                written = "".join(f"{answer}\n" for answer in answers)
+                sys.stdout.buffer.write(written.encode())
+                sys.stdout.buffer.flush()
+                progress.update(len(answers))
+
+            await ask_all(client, errand, without_blocking(read), take)
+
+
+@asynccontextmanager
+async def client_of(arguments: argparse.Namespace) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the server that was named, else of a service within this process.
+
+    Raises:
+        CommandFailed: The key cannot be read.
+        ServiceError: The settings or bundles for a service of our own are unusable.
+    """
+    if arguments.server is None:
+        app = create_app(_settings_for_one())
+        transport = httpx.ASGITransport(app)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(
+                transport=transport, base_url="http://here", timeout=_PATIENCE_S
+            ) as client,
+        ):
+            yield client
+        return
+    headers = {}
+    if arguments.key_file is not None:
+        headers["Authorization"] = f"Bearer {_key_in(arguments.key_file)}"
+    async with httpx.AsyncClient(
+        base_url=arguments.server, headers=headers, timeout=_PATIENCE_S
+    ) as client:
+        yield client
+
+
+def _settings_for_one() -> Settings:
+    return load_settings().model_copy(
+        update={
+            "max_queue_sources": _UNBOUNDED,
+            "max_queue_tokens": _UNBOUNDED,
+            "max_body_bytes": _UNBOUNDED,
+            "max_texts": _UNBOUNDED,
+            "default_timeout_s": _PATIENCE_S,
+            "max_timeout_s": _PATIENCE_S,
+        }
+    )
+
+
+def _key_in(path: Path) -> str:
+    try:
+        return path.read_text("utf-8").strip()
+    except OSError as error:
+        raise CommandFailed(f"{path}: {error.strerror}") from None

@@ -86,7 +86,7 @@ def texts_of(names: Sequence[str], *, by_line: bool) -> Iterator[list[str]]:
 
 
 async def without_blocking(batches: Callable[[], Iterator[list[str]]]) -> AsyncIterator[list[str]]:
-    """`batches()`, read in a thread of its own and never more than one ahead.
+    """`batches()`, read in a thread of its own, two ahead at most.
 
     A daemon, because a read from a terminal may never return.
     """

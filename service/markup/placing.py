@@ -11,7 +11,7 @@ from itertools import accumulate
 
 from service.markup.evidence import Evidence, proportional
 from service.markup.levels import Element, Item, Point, levels, piece_offsets, point
-from service.markup.tagged import Kind, Piece, Tag, partners, plain_text, tidied
+from service.markup.tagged import Kind, Piece, Tag, is_whole, partners, plain_text, tidied
 from service.markup.weaving import Placed, weave
 from service.text.alignment import AlignedWord, words
 from service.text.normalise import Span
@@ -54,15 +54,14 @@ def place_tags(
     room = 0, len(target_words)
     evidence = Evidence(target_words, aligned or proportional(text, target))
     placing = _Placing(source_words, evidence)
-    partner = partners(source)
     placed: list[Placed]
     work = len(tags) * (len(source_words) + len(target_words))
     if work > _MOST_WORK or _depth(tags) > _MOST_DEPTH:
         placed = _one_by_one(source, placing.shares_of_the_way(source, room))
-    elif partner is None:
+    elif not is_whole(source):
         placed = _one_by_one(source, placing.in_order(source, room))
     else:
-        placed = list(placing.level(levels(source, partner), (0, len(text)), room))
+        placed = list(placing.level(levels(source, partners(source)), (0, len(text)), room))
     return weave(target, target_words, placed)
 
 

@@ -44,24 +44,36 @@ def plain_text(pieces: Iterable[Piece]) -> str:
     return "".join(piece.reads if isinstance(piece, Tag) else piece for piece in pieces)
 
 
-def partners(pieces: Sequence[Piece]) -> dict[int, int] | None:
+def partners(pieces: Sequence[Piece]) -> dict[int, int]:
     """Each opening and closing tag's place in `pieces`, with its partner's.
 
-    None if some tag has no partner, or two elements overlap without one being in the other.
+    A tag that nothing opens or closes is left out, and so is an opening tag whose element is
+    closed before it. So of two elements, one is in the other or they share nothing.
     """
     found: dict[int, int] = {}
-    open_: list[tuple[int, str]] = []
+    open_: list[int] = []
+    of_name: dict[str, list[int]] = {}
     for index, piece in enumerate(pieces):
         if isinstance(piece, str) or piece.kind is Kind.EMPTY:
             continue
+        same = of_name.setdefault(piece.name, [])
         if piece.kind is Kind.OPEN:
-            open_.append((index, piece.name))
-            continue
-        if not open_ or open_[-1][1] != piece.name:
-            return None
-        opened, _ = open_.pop()
-        found[opened], found[index] = index, opened
-    return None if open_ else found
+            open_.append(index)
+            same.append(index)
+        elif same:
+            opened = same[-1]
+            found[opened], found[index] = index, opened
+            while same and same[-1] == opened:
+                tag = pieces[open_.pop()]
+                assert isinstance(tag, Tag)
+                of_name[tag.name].pop()
+    return found
+
+
+def is_whole(pieces: Sequence[Piece]) -> bool:
+    """Whether every opening and closing tag has its partner."""
+    paired = [each for each in pieces if isinstance(each, Tag) and each.kind is not Kind.EMPTY]
+    return len(partners(pieces)) == len(paired)
 
 
 def tidied(pieces: Iterable[Piece]) -> list[Piece]:

@@ -1,0 +1,239 @@
+"""A document as paragraphs to translate, and all that is around them, kept byte for byte."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+from service.markup.elements import (
+    BLOCK,
+    KEPT,
+    OPTIONAL_END,
+    VOID,
+    end_of,
+    in_running_text,
+    says_keep,
+)
+from service.markup.placing import place_tags
+from service.markup.spelling import decoded, encoded, spellings
+from service.markup.tagged import Kind, Piece, Tag, partners, plain_text, tidied
+from service.markup.tokens import Format, Token, TokenKind, tokens
+from service.text.alignment import AlignedWord
+
+
+@dataclass(frozen=True, slots=True)
+class Markup:
+    """How a text is marked up.
+
+    Attributes:
+        format: HTML, whole documents and fragments, or XML.
+        ignore_tags: Names of elements that are kept with all that is in them, beside those that
+            say so themselves (``translate="no"``) and, in HTML, code and the like.
+    """
+
+    format: Format
+    ignore_tags: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A paragraph: it begins and ends with a word, or with an element around one.
+
+    Attributes:
+        source: As it is written.
+        pieces: What it says, with its inline tags.
+    """
+
+    source: str
+    pieces: tuple[Piece, ...]
+
+    @property
+    def text(self) -> str:
+        """What the model reads."""
+        return plain_text(self.pieces)
+
+    @property
+    def has_tags(self) -> bool:
+        """Whether there are tags to place."""
+        return any(isinstance(piece, Tag) for piece in self.pieces)
+
+    def translated(self, target: str, aligned: Sequence[AlignedWord] | None) -> str:
+        """The translation, written as the paragraph is; see `place_tags`."""
+        if target == self.text:
+            return self.source
+        spelling = spellings(self.source)
+        return "".join(
+            piece.source if isinstance(piece, Tag) else encoded(piece, spelling)
+            for piece in place_tags(self.pieces, target, aligned)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A text with markup.
+
+    Attributes:
+        parts: Paragraphs, and strings to be kept; in order, they are the document.
+    """
+
+    parts: tuple[str | Block, ...]
+
+    @property
+    def blocks(self) -> list[Block]:
+        """The paragraphs, in order."""
+        return [part for part in self.parts if isinstance(part, Block)]
+
+    @property
+    def text(self) -> str:
+        """What is to be translated, a paragraph a line."""
+        return "\n".join(block.text for block in self.blocks)
+
+    def with_blocks(self, written: Sequence[str]) -> str:
+        """The document with other paragraphs in the place of its own."""
+        rest = iter(written)
+        return "".join(next(rest) if isinstance(part, Block) else part for part in self.parts)
+
+
+def read(text: str, markup: Markup) -> Document:
+    """Take a document apart. Any text will do: nothing is refused, and nothing is lost."""
+    parts: list[str | Block] = []
+    run: list[_Item] = []
+    for item in _items(list(tokens(text, markup.format)), markup):
+        if isinstance(item, str):
+            parts += [*_paragraph(run), item]
+            run = []
+        elif _is_second_break(item, run):
+            parts += _paragraph(run)
+            run = [item]
+        else:
+            run.append(item)
+    return Document(tuple(part for part in [*parts, *_paragraph(run)] if part))
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """What stands in a line of text: some of it, or a tag.
+
+    Attributes:
+        source: As it is written.
+        piece: What it says, or the tag that it is.
+    """
+
+    source: str
+    piece: Piece
+
+    @property
+    def tag(self) -> Tag | None:
+        """The tag that it is."""
+        return self.piece if isinstance(self.piece, Tag) else None
+
+    @property
+    def is_blank(self) -> bool:
+        """It is white space."""
+        return isinstance(self.piece, str) and not self.piece.strip()
+
+
+def _items(all_tokens: Sequence[Token], markup: Markup) -> Iterator[_Item | str]:
+    """What stands in running text, and as strings what ends a paragraph."""
+    is_html = markup.format == "html"
+    running = (
+        [token.name not in BLOCK for token in all_tokens]
+        if is_html
+        else in_running_text(all_tokens)
+    )
+    index = 0
+    while index < len(all_tokens):
+        token = all_tokens[index]
+        is_kept = _is_kept(token, markup)
+        optional = OPTIONAL_END if is_html else ()
+        end = end_of(all_tokens, index, optional) if is_kept else index + 1
+        source = "".join(each.source for each in all_tokens[index:end])
+        if token.kind is TokenKind.TEXT:
+            yield from _text_items(source)
+        elif token.name and not running[index]:
+            yield source
+        else:
+            yield _Item(source, _tag(token, source, is_html=is_html, is_kept=is_kept))
+        index = end
+
+
+def _is_kept(token: Token, markup: Markup) -> bool:
+    """Whether it opens an element that stays as it is."""
+    if token.kind is not TokenKind.OPEN or (markup.format == "html" and token.name in VOID):
+        return False
+    return (
+        token.name in markup.ignore_tags
+        or (markup.format == "html" and token.name in KEPT)
+        or says_keep(token.source)
+    )
+
+
+def _tag(token: Token, source: str, *, is_html: bool, is_kept: bool) -> Tag:
+    is_break = is_html and token.name == "br"
+    kind = _KINDS[token.kind]
+    if is_kept or (is_html and token.name in VOID):
+        kind = Kind.EMPTY
+    return Tag(kind, token.name, source, " " if is_break else "")
+
+
+_KINDS = {
+    TokenKind.OPEN: Kind.OPEN,
+    TokenKind.CLOSE: Kind.CLOSE,
+    TokenKind.EMPTY: Kind.EMPTY,
+    TokenKind.OTHER: Kind.EMPTY,
+}
+
+
+def _text_items(source: str) -> Iterator[_Item]:
+    """Text without the white space around it, and that, and what refers to no character."""
+    start = len(source) - len(source.lstrip())
+    end = max(start, len(source.rstrip()))
+    for part in (source[:start], source[start:end], source[end:]):
+        for written, says in decoded(part):
+            if written:
+                yield _Item(written, says)
+
+
+def _is_second_break(item: _Item, run: Sequence[_Item]) -> bool:
+    """Whether an item is a line break after another: two end a paragraph."""
+    if not _is_break(item):
+        return False
+    before = next((each for each in reversed(run) if not each.is_blank), None)
+    return before is not None and _is_break(before)
+
+
+def _is_break(item: _Item) -> bool:
+    return item.tag is not None and item.tag.reads == " "
+
+
+def _paragraph(run: Sequence[_Item]) -> list[str | Block]:
+    """The paragraph in a run of items, and what is around it."""
+    first, last = _core(run)
+    core = run[first:last]
+    pieces = tidied(item.piece for item in core)
+    if not any(map(str.isalnum, plain_text(pieces))):
+        return ["".join(item.source for item in run)]
+    before, inside, after = (
+        "".join(item.source for item in part) for part in (run[:first], core, run[last:])
+    )
+    return [before, Block(inside, tuple(pieces)), after]
+
+
+def _core(run: Sequence[_Item]) -> tuple[int, int]:
+    """Where a run's paragraph begins and ends: white space and tags around all of it are not."""
+    tags: list[Piece] = [item.tag or "" for item in run]
+    partner = partners(tags)
+    is_text = [item.tag is None and not item.is_blank for item in run]
+    texts = [0, *accumulate(is_text)]
+    first, last = 0, len(run)
+    while first < last:
+        behind = partner.get(first, first) + 1
+        before = partner.get(last - 1, last - 1)
+        if texts[first] == texts[behind]:  # white space, or markup without text
+            first = behind
+        elif texts[before] == texts[last]:
+            last = before
+        elif behind == last:  # an element around all
+            first, last = first + 1, last - 1
+        else:
+            break
+    return first, last

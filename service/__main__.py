@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from service.cli import models, serve, work
+from service.cli import keys, models, serve, work
 from service.cli.status import BAD_SETTINGS
 from service.errors import ServiceError
 
@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.set_defaults(run=serve.serve)
     commands = parser.add_subparsers(metavar="COMMAND")
-    for command in (serve, work, models):
+    for command in (serve, work, models, keys):
         command.add_to(commands)
     parsed = parser.parse_args(arguments)
     try:

@@ -3,16 +3,21 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service import __version__
+from service.access.ledger import Ledger
+from service.access.store import KeyStore
+from service.api.access import Guard
+from service.api.bookkeeping import Bookkeeper
 from service.api.catalogue import Catalogue, FailedModel, ServedModel
 from service.api.context import ApiContext
 from service.api.deepl.routes import deepl_routes, deepl_translate_routes
@@ -43,7 +48,7 @@ from service.errors import BundleError, ServiceError, SettingsError
 from service.logs import log_event
 from service.metrics import Metrics, ModelInfo
 from service.pipeline import Pipeline, TextLimits
-from service.settings import BATCH_SOURCES, Settings
+from service.settings import BATCH_SOURCES, Settings, origins_in
 from service.text.detect import LanguageDetector
 
 logger = logging.getLogger(__name__)
@@ -120,12 +125,14 @@ def create_app(
     metrics = Metrics(__version__, settings.provider, routes, error_codes())
     catalogue = load(settings, metrics)
     languages = catalogue.languages()
+    bookkeeper = _open_keys(settings.keys_file)
     context = ApiContext(
         settings=settings,
         catalogue=catalogue,
         lifecycle=lifecycle or Lifecycle(),
         metrics=metrics,
         detector=LanguageDetector(languages) if languages else None,
+        ledger=None if bookkeeper is None else bookkeeper.ledger,
     )
     metrics.watch_readiness(lambda: context.ready)
     for model in catalogue.models:
@@ -143,15 +150,7 @@ def create_app(
         deepl_translate_routes(context),
         file_routes(context, results),
     ]
-    # The last one is the outermost.
-    layers: list[Layer] = [
-        partial(
-            BodyLimit,
-            max_body_bytes=settings.max_body_bytes,
-            by_path={"/translate_file": settings.max_file_bytes + FORM_BYTES},
-        ),
-        partial(RequestMiddleware, metrics=metrics),
-    ]
+    layers = _layers(context)
     app = _App(
         WorkRoutes(work),
         layers,
@@ -162,7 +161,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        lifespan=lambda _: _lifespan(context, results),
+        lifespan=lambda _: _lifespan(context, results, bookkeeper),
         exception_handlers={
             ServiceError: handle_service_error,
             HTTPException: handle_http_error,
@@ -178,6 +177,40 @@ def create_app(
     for layer in layers:
         app.add_middleware(layer)
     return app
+
+
+def _layers(context: ApiContext) -> list[Layer]:
+    """What is around every route; the last one is the outermost."""
+    settings = context.settings
+    layers: list[Layer] = [
+        partial(
+            BodyLimit,
+            max_body_bytes=settings.max_body_bytes,
+            by_path={"/translate_file": settings.max_file_bytes + FORM_BYTES},
+        )
+    ]
+    if context.ledger is not None:
+        layers.append(partial(Guard, ledger=context.ledger, is_key_required=settings.keys_required))
+    layers.append(partial(RequestMiddleware, metrics=context.metrics))
+    origins = origins_in(settings.cors_origins)
+    if origins:
+        layers.append(
+            partial(
+                CORSMiddleware,
+                allow_origins=origins,
+                allow_methods=["GET", "POST", "DELETE"],
+                allow_headers=["Authorization", "Content-Type", "X-API-Key", "X-Request-ID"],
+                expose_headers=["Retry-After", "X-Model", "X-Provider", "X-Request-ID"],
+            )
+        )
+    return layers
+
+
+def _open_keys(path: Path | None) -> Bookkeeper | None:
+    if path is None:
+        return None
+    store = KeyStore.open(path)
+    return Bookkeeper(Ledger(store.read()), store)
 
 
 class _App(FastAPI):
@@ -199,7 +232,7 @@ class _App(FastAPI):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one event of the ASGI server."""
-        if self._work.has(scope):
+        if self._work.claim(scope):
             scope["app"] = self
             await self._layered_work(scope, receive, send)
         else:
@@ -207,18 +240,21 @@ class _App(FastAPI):
 
 
 @asynccontextmanager
-async def _lifespan(context: ApiContext, results: Results) -> AsyncIterator[None]:
+async def _lifespan(
+    context: ApiContext, results: Results, bookkeeper: Bookkeeper | None
+) -> AsyncIterator[None]:
     engines = [model.engine for model in context.catalogue.models]
     for engine in engines:
         engine.start()
-    context.lifecycle.serve()
-    try:
-        yield
-    finally:
-        context.lifecycle.drain()
-        for engine in engines:
-            await asyncio.to_thread(engine.close)  # joins its workers
-        results.close()
+    async with nullcontext() if bookkeeper is None else bookkeeper:
+        context.lifecycle.serve()
+        try:
+            yield
+        finally:
+            context.lifecycle.drain()
+            for engine in engines:
+                await asyncio.to_thread(engine.close)  # joins its workers
+            results.close()
 
 
 def engine_limits(settings: Settings, device: Device = Device.CPU) -> EngineLimits:

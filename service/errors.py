@@ -8,6 +8,9 @@
     |  |- UnknownFile                 unknown_file          404
     |  |- UnknownGlossary             unknown_glossary      404
     |  `- NotOffered                  not_offered           403
+    |- Forbidden                      forbidden             403
+    |  `- QuotaExceeded               quota_exceeded        403
+    |- RateLimited                    rate_limited          429   (Retry-After)
     |- Overloaded                     overloaded            429   (Retry-After)
     |- Unavailable                    unavailable           503   (Retry-After)
     |  |- Draining                    draining              503
@@ -77,6 +80,30 @@ class UnknownFile(RequestError):
 class UnknownGlossary(RequestError):
     code = "unknown_glossary"
     http_status = 404
+
+
+class Forbidden(ServiceError):
+    """No key where one is needed, or one that is not good."""
+
+    code = "forbidden"
+    http_status = 403
+
+
+class QuotaExceeded(Forbidden):
+    """403 and not 429, which clients try again: it will not help before next month."""
+
+    code = "quota_exceeded"
+
+
+class RateLimited(ServiceError):
+    """The key asks faster than it may; nothing of the request was accepted."""
+
+    code = "rate_limited"
+    http_status = 429
+
+    def __init__(self, message: str, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class Overloaded(ServiceError):

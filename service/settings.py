@@ -7,6 +7,7 @@ the worst day. The table in docs/settings.md is `settings_page()`.
 
 import difflib
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, Self
@@ -28,6 +29,8 @@ _SERVICE_LINK_HINT = (
     "; it looks like a Kubernetes service link: set `enableServiceLinks: false` in the pod, "
     "or name the Service something else"
 )
+
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s]+")
 
 
 class Settings(BaseSettings):
@@ -59,6 +62,28 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info",
         description="Least severe log lines written. Logs go to stderr, one JSON a line.",
+    )
+
+    keys_file: Path | None = Field(
+        default=None,
+        description=(
+            "File of API keys, which `python -m service keys` makes; see [access](access.md). "
+            "The service writes what they use into it. Unset: keys are ignored."
+        ),
+    )
+    keys_required: bool = Field(
+        default=True,
+        description=(
+            "With a `keys_file`, whether requests without a key are refused. `false` serves them "
+            "without limits."
+        ),
+    )
+    cors_origins: str | None = Field(
+        default=None,
+        description=(
+            "Origins whose pages may read answers, as `https://app.example`, separated by commas; "
+            "`*` for any. Unset: none but the service's own."
+        ),
     )
 
     workers: int | None = Field(
@@ -205,6 +230,14 @@ class Settings(BaseSettings):
         read_buckets(text)
         return text
 
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins_are_origins(cls, text: str | None) -> str | None:
+        for origin in origins_in(text):
+            if origin != "*" and not _ORIGIN.fullmatch(origin):
+                raise ValueError(f"{origin!r} is no origin: SCHEME://HOST[:PORT], without a path")
+        return text
+
     @model_validator(mode="after")
     def _timeouts_agree(self) -> Self:
         if self.default_timeout_s > self.max_timeout_s:
@@ -213,6 +246,11 @@ class Settings(BaseSettings):
                 f"max_timeout_s is {self.max_timeout_s:g} and cannot be smaller"
             )
         return self
+
+
+def origins_in(text: str | None) -> list[str]:
+    """The origins of `cors_origins`."""
+    return [origin.strip() for origin in (text or "").split(",") if origin.strip()]
 
 
 def load_settings() -> Settings:
@@ -296,6 +334,8 @@ def _allowed(name: str) -> str:
     schema = schema.get("anyOf", [schema])[0] | {"enum": schema.get("enum")}
     if schema["enum"]:
         return ", ".join(f"`{value}`" for value in schema["enum"])
+    if schema["type"] == "boolean":
+        return "`true`, `false`"
     kind = {"string": "text", "integer": "integer", "number": "number"}[schema["type"]]
     if schema.get("format") == "path":
         kind = "path"
@@ -313,4 +353,6 @@ def _allowed(name: str) -> str:
 
 def _default(name: str) -> str:
     default = Settings.model_fields[name].default
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
     return "unset" if default is None else f"`{default}`"

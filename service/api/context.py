@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from service.access.ledger import Ledger
 from service.api.catalogue import Catalogue
 from service.api.lifecycle import Lifecycle, Phase
 from service.api.usage import Usage
@@ -20,6 +21,17 @@ class ApiContext:
     metrics: Metrics
     detector: LanguageDetector | None
     usage: Usage = field(default_factory=Usage)
+    ledger: Ledger | None = None
+
+    @property
+    def has_keys(self) -> bool:
+        """Requests may have a key, which then has to be good."""
+        return self.ledger is not None
+
+    @property
+    def key_required(self) -> bool:
+        """Requests without a key are refused."""
+        return self.has_keys and self.settings.keys_required
 
     @property
     def ready(self) -> bool:

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Scope
 
-from service.api.deepl.errors import is_deepl, not_offered
+from service.api.deepl.errors import is_deepl, not_offered, status_of
 from service.api.record import record_of
 from service.errors import RequestError, ServiceError
 
@@ -62,7 +62,8 @@ def service_error(scope: Scope, error: ServiceError) -> JSONResponse:
     headers = None
     if error.retry_after_s is not None:
         headers = {"Retry-After": str(max(1, math.ceil(error.retry_after_s)))}
-    return error_response(scope, error.http_status, error.code, str(error), headers)
+    status = status_of(error) if is_deepl(scope["path"]) else error.http_status
+    return error_response(scope, status, error.code, str(error), headers)
 
 
 async def handle_service_error(request: Request, error: Exception) -> Response:

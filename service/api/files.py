@@ -9,6 +9,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
+from service.api.access import charge
 from service.api.answers import Job, account, headers_of
 from service.api.context import ApiContext
 from service.api.directions import Assignment, assignments_of
@@ -90,7 +91,7 @@ def file_routes(context: ApiContext, results: Results) -> APIRouter:
             deadline = deadline_of(wanted.timeout_s or settings.max_timeout_s, settings)
             with WhileWanted(request.receive, context.lifecycle, deadline.timeout_s):
                 document = await asyncio.to_thread(open_document, extension, sent.content, limits)
-                _check_texts(document.passages, settings)
+                charge(request.scope, _characters(document.passages, settings))
                 assigned = _assigned(context, document, wanted)
                 jobs = _jobs(document.passages, assigned, deadline.instant_s)
                 answers = await run_in_portions(jobs)
@@ -130,7 +131,6 @@ def download_routes(results: Results) -> APIRouter:
                 "Content-Disposition": f"attachment; filename*=utf-8''{quote(result.saved_as, '')}",
                 # It may be a page, and somebody else wrote it.
                 "Content-Security-Policy": "sandbox; default-src 'none'",
-                "X-Content-Type-Options": "nosniff",
                 "Cache-Control": "no-store",
             },
         )
@@ -138,8 +138,8 @@ def download_routes(results: Results) -> APIRouter:
     return router
 
 
-def _check_texts(passages: Sequence[Passage], settings: Settings) -> None:
-    """Before any model work.
+def _characters(passages: Sequence[Passage], settings: Settings) -> int:
+    """How many characters of text a document has; asked before any model work.
 
     Raises:
         TooLarge: The document, or a paragraph of it, is over its limit.
@@ -155,6 +155,7 @@ def _check_texts(passages: Sequence[Passage], settings: Settings) -> None:
             f"a paragraph of the file has {longest} characters; "
             f"the limit is {settings.max_text_chars}"
         )
+    return total
 
 
 def _assigned(context: ApiContext, document: Document, wanted: FileRequest) -> Assignment:

@@ -74,8 +74,8 @@ def _settings(context: ApiContext) -> FrontendSettings:
     return FrontendSettings(
         charLimit=context.settings.max_text_chars,
         frontendTimeout=_PAGE_WAITS_MS,
-        apiKeys=False,
-        keyRequired=False,
+        apiKeys=context.has_keys,
+        keyRequired=context.key_required,
         suggestions=False,
         filesTranslation=True,
         supportedFilesFormat=list(EXTENSIONS),

@@ -1,4 +1,5 @@
-"""The outermost layer, pure ASGI: request id, body limit, log line, metrics, last resort.
+"""The outer layers, pure ASGI: request id, security headers, body limit, log line, metrics, last
+resort.
 
 Not Starlette's BaseHTTPMiddleware: that one wraps `receive`, which hides the client's leaving
 from the routes.
@@ -11,10 +12,12 @@ import time
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.api.errors import INTERNAL, internal_error
+from service.api.errors import INTERNAL, handle_service_error, internal_error
 from service.api.record import RequestRecord, attach_record
+from service.api.security import headers_for
 from service.errors import Cancelled, TooLarge
 from service.logs import log_event
 from service.metrics import Metrics
@@ -56,11 +59,9 @@ class RequestMiddleware:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message.setdefault("headers", [])
-                message["headers"] = [
-                    *message["headers"],
-                    (_ID_HEADER, record.request_id.encode()),
-                ]
+                headers = [*message.get("headers", ()), (_ID_HEADER, record.request_id.encode())]
+                headers += headers_for(headers)
+                message["headers"] = headers
             await send(message)
 
         started = self._clock()
@@ -98,19 +99,24 @@ class BodyLimit:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection event of the ASGI server.
 
-        `receive`, where a route calls it, raises `TooLarge` as soon as the declared or the
-        received length is over the limit; the error then passes through the route's handlers.
+        A body whose declared length is over the limit is refused before there is a route. Where
+        a route reads one without a length, `receive` raises `TooLarge` as soon as it has read
+        too much; the error then passes through the route's handlers.
         """
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         limit = self._by_path.get(scope["path"], self._max_body_bytes)
-        declared = _declared_length(scope)
+        try:
+            _check_length(_declared_length(scope), limit)
+        except TooLarge as error:
+            response = await handle_service_error(Request(scope, receive, send), error)
+            await response(scope, receive, send)
+            return
         received = 0
 
         async def limited_receive() -> Message:
             nonlocal received
-            _check_length(declared, limit)
             message = await receive()
             received += len(message.get("body", b""))
             _check_length(received, limit)

@@ -34,9 +34,10 @@ _BODY_TYPES = ("application/json", "application/x-www-form-urlencoded", "multipa
 # Every error a route that runs a model can give, with when.
 WORK_ERRORS = {
     400: "The request is not understood, or asks for what the model cannot do.",
+    403: "A key is needed, the key is not good, or its quota of this month is used up.",
     404: "There is no such model.",
     413: "The body, the number of texts, or a text is over its limit.",
-    429: "The queue is full; Retry-After says when to come back.",
+    429: "The queue is full, or the key's rate is; Retry-After says when to come back.",
     500: "The server failed; the log knows why, by the request_id.",
     503: "Shutting down, or the engine died; Retry-After says when to come back.",
     504: "No answer within timeout_s.",
@@ -50,6 +51,11 @@ _EVENT = {
         "data": {"type": "string", "description": "JSON."},
     },
     "required": ["event", "data"],
+}
+
+_KEYS: dict[str, dict[str, str]] = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "Authorization: Bearer KEY"},
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
 }
 
 
@@ -135,6 +141,9 @@ def _document(app: FastAPI) -> dict[str, Any]:
     )
     schemas = whole["components"]["schemas"]
     whole["components"]["schemas"] = dict(sorted((schemas | definitions["$defs"]).items()))
+    whole["components"]["securitySchemes"] = _KEYS
+    # Whether a key is needed is a setting, so no key is one of the ways.
+    whole["security"] = [{}, *({name: []} for name in _KEYS)]
     return whole
 
 

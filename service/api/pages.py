@@ -12,6 +12,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
+from service.api.security import policy_of_page
+
 _DOCS_ASSETS = "/docs/assets"
 # An empty icon: without one, the page would fetch FastAPI's from its site.
 _NO_ICON = "data:,"
@@ -81,7 +83,7 @@ def _add_docs(app: FastAPI) -> None:
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> Response:
-        return get_swagger_ui_html(
+        answer = get_swagger_ui_html(
             # Relative, so that a proxy may serve all this under a prefix.
             openapi_url="openapi.json",
             title=f"{app.title}: API",
@@ -89,3 +91,5 @@ def _add_docs(app: FastAPI) -> None:
             swagger_css_url=f".{_DOCS_ASSETS}/swagger-ui.css",
             swagger_favicon_url=_NO_ICON,
         )
+        answer.headers["Content-Security-Policy"] = policy_of_page(bytes(answer.body).decode())
+        return answer

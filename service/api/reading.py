@@ -14,6 +14,7 @@ from starlette.datastructures import UploadFile
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive
 
+from service.api.access import identify
 from service.errors import RequestError
 
 _MAX_FORM_FIELDS = 1000
@@ -32,13 +33,16 @@ async def read_fields(request: Request) -> dict[str, Any]:
 
     Raises:
         RequestError: The body is not what its Content-Type says, or not a JSON object.
+        Forbidden: There is a key in them that is not good, or none where one is needed.
+        RateLimited: The key in it asks faster than it may.
     """
-    body = await _body_fields(request)
+    fields = await _body_fields(request)
     query = request.scope["query_string"]
-    if not query:
-        return body
-    pairs = _pairs(_decoded(query, "the query string"), "the query string")
-    return _form_fields(pairs) | body
+    if query:
+        pairs = _pairs(_decoded(query, "the query string"), "the query string")
+        fields = _form_fields(pairs) | fields
+    identify(request.scope, fields)
+    return fields
 
 
 async def _body_fields(request: Request) -> dict[str, Any]:

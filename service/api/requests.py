@@ -65,6 +65,8 @@ Count = Annotated[int, _Number, Field(ge=0, le=1_000_000)]
 PositiveCount = Annotated[int, _Number, Field(ge=1, le=1_000_000)]
 Seconds = Annotated[float, _Number, Field(gt=0, allow_inf_nan=False)]
 
+KEY_MEANING = "An API key, if no header has one; ignored by a service without keys."
+
 
 class Sent(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
@@ -122,7 +124,7 @@ class WorkRequest(Sent):
             "of it, then `done` with the whole answer, or `error`. For one text, not for a list."
         ),
     )
-    api_key: Any = Field(default=None, description="Accepted and ignored.")
+    api_key: Any = Field(default=None, description=KEY_MEANING)
     secret: Any = Field(default=None, description="LibreTranslate's own page sends it; ignored.")
 
     @property
@@ -227,7 +229,7 @@ class FileRequest(Sent):
         description="Seconds after which nobody wants the file any more; unset: the most allowed.",
     )
     format: Any = Field(default=None, description="Ignored: the file's name says its format.")
-    api_key: Any = Field(default=None, description="Accepted and ignored.")
+    api_key: Any = Field(default=None, description=KEY_MEANING)
     secret: Any = Field(default=None, description="Ignored.")
 
 
@@ -235,7 +237,7 @@ class DetectRequest(Sent):
     """LibreTranslate's request."""
 
     q: Text = Field(description="A text.")
-    api_key: Any = Field(default=None, description="Accepted and ignored.")
+    api_key: Any = Field(default=None, description=KEY_MEANING)
     secret: Any = Field(default=None, description="Ignored.")
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from service.api.access import charge
 from service.api.answers import Job, details_of, text_request
 from service.api.context import ApiContext
 from service.api.directions import AUTO, Assignment, assignments_of
@@ -29,6 +30,7 @@ def translate_routes(context: ApiContext) -> APIRouter:
         with context.lifecycle.working():
             wanted = validated(TranslateRequest, await read_fields(request))
             texts = texts_of(wanted.q, "q", context.settings.max_texts)
+            charge(request.scope, sum(map(len, texts)))
             deadline = deadline_of(wanted.timeout_s, context.settings)
             assigned = assignments_of(context, texts, wanted.source, wanted.target, wanted.model)
             jobs = [

@@ -6,6 +6,7 @@ from typing import Any
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
+from service.api.access import identify
 from service.errors import RequestError, TooLarge
 
 _MAX_FIELDS = 20
@@ -35,6 +36,8 @@ async def read_upload(request: Request, max_file_bytes: int) -> dict[str, Any]:
     Raises:
         RequestError: The body is no such form, or a field that should be text is a file.
         TooLarge: The file is over the limit.
+        Forbidden: There is a key in it that is not good, or none where one is needed.
+        RateLimited: The key in it asks faster than it may.
     """
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type != "multipart/form-data":
@@ -51,6 +54,7 @@ async def read_upload(request: Request, max_file_bytes: int) -> dict[str, Any]:
                 raise RequestError(f"{name[:80]!r} is a file; the file's field is {_FILE!r}")
     finally:
         await form.close()
+    identify(request.scope, fields)
     if isinstance(fields.get(_FILE), str):
         raise RequestError(f"{_FILE!r} is text; send a file, which has a name")
     return {name: value for name, value in fields.items() if value}

@@ -34,13 +34,21 @@ class WorkRoutes:
             for method in route.methods or ()
         }
 
-    def has(self, scope: Scope) -> bool:
-        """Whether an event of the ASGI server is a request to one of the routes."""
-        return scope["type"] == "http" and (scope["method"], scope["path"]) in self._routes
+    def claim(self, scope: Scope) -> bool:
+        """Whether an event of the ASGI server is a request to one of the routes.
+
+        The route is then in `scope`, so that layers know it that refuse the request.
+        """
+        if scope["type"] != "http":
+            return False
+        route = self._routes.get((scope["method"], scope["path"]))
+        if route is not None:
+            scope["route"] = route
+        return route is not None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request to one of the routes."""
-        scope["route"] = route = self._routes[scope["method"], scope["path"]]
+        """Serve a request that was claimed."""
+        route: APIRoute = scope["route"]
         request = Request(scope, receive, send)
         response: Response
         try:

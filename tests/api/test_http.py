@@ -65,6 +65,16 @@ def test_a_body_that_is_declared_too_large_is_refused_before_it_is_sent() -> Non
         assert connection.recv(12) == b"HTTP/1.1 413"
 
 
+def test_a_body_that_is_too_large_is_refused_by_routes_that_want_none() -> None:
+    with serving(SETTINGS, FakeModels()) as server, client_of(server) as client:
+        body = b"x" * (SETTINGS.max_body_bytes + 1)
+        answer = client.request("GET", "/docs/assets/swagger-ui.css", content=body)
+        assert answer.status_code == 413
+        counted = 'seq2serve_requests_total{code="too_large",route="/translate",task="none"} 1.0'
+        client.post("/translate", content=body)
+        assert counted in client.get("/metrics").text
+
+
 class TestDrain:
     def test_what_is_in_flight_finishes_and_new_requests_are_told_to_come_back(self) -> None:
         models, gate = held()

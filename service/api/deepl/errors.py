@@ -3,6 +3,8 @@
 Nothing else may be in the body: a `detail` that is no text crashes the official client.
 """
 
+from service.errors import QuotaExceeded, ServiceError
+
 # DeepL's paths that are no paths here, and what there is instead. Longer prefixes come first.
 _INSTEAD = (
     ("/v2/document", "/translate_file takes files"),
@@ -14,10 +16,18 @@ _INSTEAD = (
 )
 _OFFERED = "/v2/translate, /v2/languages, /v2/usage"
 
+# What DeepL's clients know as "used up"; here it is a 403.
+_STATUSES = {QuotaExceeded.code: 456}
+
 
 def is_deepl(path: str) -> bool:
     """Whether a path is one of DeepL's, offered or not."""
     return path.startswith(("/v2/", "/v3/"))
+
+
+def status_of(error: ServiceError) -> int:
+    """DeepL's status for an error."""
+    return _STATUSES.get(error.code, error.http_status)
 
 
 def not_offered(method: str, path: str) -> str:

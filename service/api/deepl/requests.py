@@ -4,7 +4,15 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from service.api.requests import LanguageCode, Options, Sent, Text, Texts, TranslateRequest
+from service.api.requests import (
+    KEY_MEANING,
+    LanguageCode,
+    Options,
+    Sent,
+    Text,
+    Texts,
+    TranslateRequest,
+)
 from service.text.segment import Boundaries
 
 # Asked for, they would change the answer; to take and ignore them would be a lie.
@@ -85,7 +93,7 @@ class DeepLTranslateRequest(Sent):
     splitting_tags: Tags = Field(default=(), description="For `tag_handling`.")
     ignore_tags: Tags = Field(default=(), description="For `tag_handling`.")
     enable_beta_languages: bool = Field(default=False, description="Taken; there are none.")
-    auth_key: Any = Field(default=None, description="Accepted and ignored.")
+    auth_key: Any = Field(default=None, description=KEY_MEANING)
 
     @model_validator(mode="before")
     @classmethod
@@ -129,4 +137,4 @@ class DeepLLanguagesRequest(Sent):
         default="source", description="Languages to translate from, or to."
     )
     enable_beta_languages: bool = Field(default=False, description="Taken; there are none.")
-    auth_key: Any = Field(default=None, description="Accepted and ignored.")
+    auth_key: Any = Field(default=None, description=KEY_MEANING)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
+from service.api.access import charge, usage_of
 from service.api.answers import Job, text_request
 from service.api.context import ApiContext
 from service.api.deepl.documents import (
@@ -41,6 +42,7 @@ def deepl_translate_routes(context: ApiContext) -> APIRouter:
         with context.lifecycle.working():
             wanted = validated(DeepLTranslateRequest, await read_fields(request))
             texts = texts_of(wanted.text, "text", context.settings.max_texts)
+            charge(request.scope, sum(map(len, texts)))
             deadline = deadline_of(None, context.settings)
             target = served_target(catalogue, wanted.target_lang)
             source = AUTO
@@ -90,10 +92,14 @@ def deepl_routes(context: ApiContext) -> APIRouter:
     router.get("/v2/languages", **LANGUAGES)(languages)
     router.post("/v2/languages", include_in_schema=False)(languages)
 
-    async def usage() -> Response:
-        return JSONResponse(
-            {"character_count": context.usage.characters, "character_limit": NO_LIMIT}
-        )
+    async def usage(request: Request) -> Response:
+        await read_fields(request)  # the key may be there
+        own = usage_of(request.scope)
+        if own is None:
+            count, limit = context.usage.characters, None
+        else:
+            count, limit = own.characters, own.characters_per_month
+        return JSONResponse({"character_count": count, "character_limit": limit or NO_LIMIT})
 
     router.get("/v2/usage", **USAGE)(usage)
     router.post("/v2/usage", include_in_schema=False)(usage)

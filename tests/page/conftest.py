@@ -9,7 +9,14 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from service.settings import Settings
-from tests.api.fakes import FakeModels, FakePipeline, first_words
+from tests.api.fakes import (
+    SUMMARIZER,
+    TRANSLATOR,
+    FakeModels,
+    FakePipeline,
+    first_words,
+    served,
+)
 from tests.api.serving import ServerInThread, serving
 from tests.page.chromium import headless_chromium
 from tests.page.translator import backwards
@@ -27,7 +34,14 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def models() -> FakeModels:
-    return FakeModels(translator=FakePipeline(backwards), summarizer=FakePipeline(first_words))
+    both_ways = TRANSLATOR.model_copy(
+        update={"directions": (*served("en", "de"), *served("de", "en"))}
+    )
+    return FakeModels(
+        translator=FakePipeline(backwards),
+        summarizer=FakePipeline(first_words),
+        manifests=(both_ways, SUMMARIZER),
+    )
 
 
 @pytest.fixture(scope="module")

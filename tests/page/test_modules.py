@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from playwright.sync_api import Browser, Page
 
 from service.text import alignment
+from service.trust.guard import Problem
 from tests.api.serving import ServerInThread
 
 pytestmark = pytest.mark.browser
@@ -158,10 +159,17 @@ def test_events_may_arrive_in_any_pieces(page: Page, size: int) -> None:
 def test_notes_say_what_to_look_at_twice(page: Page) -> None:
     fine = {"problems": [], "confidence": 0.9}
     bad = {"problems": ["lost_number", "something_new"], "confidence": 0.31}
-    assert call(page, "notes.js", "m.notes(given)", [fine, bad]) == [
-        "Sentence 2 has lost a number, and something new, and is only 31 % sure."
-    ]
+    (said,) = call(page, "notes.js", "m.notes(given)", [fine, bad])
+    assert said.startswith("Sentence 2 has lost a number, and something new, and can be expected")
+    assert said.endswith("(confidence 31 %).")
     assert call(page, "notes.js", "m.notes(given)", [bad | {"confidence": None}]) == [
         "This has lost a number, and something new."
     ]
     assert call(page, "notes.js", "m.notes(given)", [fine]) == []
+
+
+def test_the_guards_words_are_all_known(page: Page) -> None:
+    codes = [problem.value for problem in Problem]
+    given = [{"problems": [code], "confidence": None} for code in codes]
+    for code, said in zip(codes, call(page, "notes.js", "m.notes(given)", given), strict=True):
+        assert f" {code.replace('_', ' ')}." not in said, "the code itself, for want of words"

@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from service.domain import Direction
 from service.errors import Overloaded
 from service.pipeline.request import TextRequest
 from service.pipeline.response import TextResponse
@@ -132,6 +133,15 @@ def test_what_is_unsure_is_shaded(visit: Open) -> None:
     assert seen.word("#result", "QUITE").evaluate(line) == "none"
 
 
+def test_what_the_guard_sees_is_said(visit: Open) -> None:
+    seen = visit()
+    notes = seen.page.get_by_role("list", name="To look at twice")
+    seen.write("one two\nfor 2 days")
+    expect(notes.get_by_role("listitem")).to_have_text(["Sentence 2 has lost a number."])
+    seen.write("one two\nfor two days")
+    expect(notes).to_be_hidden()
+
+
 def test_alternatives_can_be_looked_at(visit: Open) -> None:
     seen = visit()
     seen.write("one two")
@@ -161,9 +171,26 @@ def test_the_language_is_detected(visit: Open) -> None:
     seen.write("This is certainly written in English")
     expect(seen.page.locator("#detected")).to_have_text(re.compile("^English, .*% sure$"))
     options = seen.page.locator("#source-language option").all_text_contents()
-    assert options == ["Detect language", "English"]
-    assert seen.page.locator("#target-language option").all_text_contents() == ["German"]
-    expect(seen.page.get_by_role("button", name="Swap languages")).to_be_disabled()
+    assert options == ["Detect language", "English", "German"]
+
+
+def test_a_chosen_source_leaves_only_its_targets(visit: Open) -> None:
+    page = visit().page
+    targets = page.locator("#target-language option")
+    assert targets.all_text_contents() == ["German", "English"]
+    page.get_by_label("From").select_option("German")
+    assert targets.all_text_contents() == ["English"]
+
+
+def test_swapping_asks_for_the_way_back(visit: Open, translator: FakePipeline) -> None:
+    seen = visit()
+    swap = seen.page.get_by_role("button", name="Swap languages")
+    expect(swap).to_be_disabled()  # from a language that is not known yet
+    seen.write("This is certainly written in English")
+    swap.click()
+    expect(seen.page.locator("#result")).to_have_text("THIS IS CERTAINLY WRITTEN IN ENGLISH")
+    expect(seen.page.locator("#source")).to_have_value("ENGLISH IN WRITTEN CERTAINLY IS THIS")
+    assert translator.asked[-1].direction == Direction("de", "en")
 
 
 def test_copying(visit: Open) -> None:

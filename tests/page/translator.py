@@ -5,6 +5,7 @@ from service.pipeline.request import TextRequest
 from service.pipeline.response import Hypothesis, Sentence, StageTimes, TextResponse, Token
 from service.text.alignment import AlignedWord, SourceWord, words
 from service.text.normalise import Span
+from service.trust.guard import Problem
 
 STRONG, WEAK = 0.8, 0.15
 # Of a word that begins with q, nobody is ever sure.
@@ -15,7 +16,7 @@ def backwards(request: TextRequest) -> TextResponse:
     """The words of each line in capitals, last one first; each line is a sentence.
 
     A word looked at its source, and a little at the word after that. Alternative n has n "!"
-    more.
+    more. The guard misses a number where there is a 2.
     """
     count = request.options.num_hypotheses or 1
     texts = [""] * count
@@ -30,7 +31,8 @@ def backwards(request: TextRequest) -> TextResponse:
                 hypotheses.append(_hypothesis(line, place, len(texts[rank]), "!" * rank))
                 texts[rank] += hypotheses[-1].text
             span = (place, place + len(line))
-            sentences.append(Sentence(span, False, tuple(hypotheses), 4, 4))
+            problems = (Problem.LOST_NUMBER,) if "2" in line else ()
+            sentences.append(Sentence(span, False, tuple(hypotheses), 4, 4, problems))
         place += len(line) + 1
     return TextResponse(
         text=texts[0],

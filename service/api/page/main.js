@@ -171,7 +171,7 @@ function drawSentences() {
   const kept = Number(on("sentence").value) || 0;
   const count = answer.sentences.length;
   on("sentence").replaceChildren(...answer.sentences.map(({ confidence }, position) => {
-    const sure = confidence === null ? "" : `, ${percent(confidence)} sure`;
+    const sure = confidence === null ? "" : `, confidence ${percent(confidence)}`;
     return element("option", { value: position }, `Sentence ${position + 1} of ${count}${sure}`);
   }));
   on("sentence").value = String(Math.min(kept, count - 1));

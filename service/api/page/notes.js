@@ -10,8 +10,7 @@ const PROBLEMS = {
   unsupported_name: "has a name that the source does not have",
   length_ratio: "is much shorter or longer than its source",
 };
-// Below it, a sentence is named; the server's confidence is the share of sentences like it that
-// are good.
+// Below this confidence, which is the quality that can be expected, a sentence is named.
 const DOUBTFUL = 0.5;
 
 /**
@@ -23,7 +22,7 @@ export function notes(sentences) {
     const name = sentences.length > 1 ? `Sentence ${position + 1}` : "This";
     const said = problems.map((problem) => PROBLEMS[problem] ?? problem.replaceAll("_", " "));
     if (confidence !== null && confidence < DOUBTFUL) {
-      said.push(`is only ${Math.round(confidence * 100)} % sure`);
+      said.push(`can be expected to be bad (confidence ${Math.round(confidence * 100)} %)`);
     }
     return said.length ? [`${name} ${said.join(", and ")}.`] : [];
   });

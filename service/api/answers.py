@@ -52,6 +52,7 @@ def text_request(
         priority=_PRIORITIES[wanted.priority],
         want_tokens="tokens" in wanted.want,
         want_alignment="alignment" in wanted.want,
+        markup=wanted.markup,
     )
 
 

@@ -12,6 +12,8 @@ from service.api.context import ApiContext
 from service.api.responses import DetectedLanguage
 from service.domain import Direction
 from service.errors import UnsupportedLanguage
+from service.markup.document import Markup, text_without_tags
+from service.text.detect import CHARACTERS
 
 AUTO = "auto"
 
@@ -32,7 +34,13 @@ class Assignment:
 
 
 def assignments_of(
-    context: ApiContext, texts: Sequence[str], source: str, target: str, model: str | None = None
+    context: ApiContext,
+    texts: Sequence[str],
+    source: str,
+    target: str,
+    model: str | None = None,
+    *,
+    markup: Markup | None = None,
 ) -> list[Assignment]:
     """One assignment per text.
 
@@ -42,6 +50,7 @@ def assignments_of(
         source: Code in any spelling of case, or `AUTO`.
         target: Code in any spelling of case.
         model: Name of the model to take; None for the first that fits.
+        markup: How the texts are marked up; tags say nothing about their language.
 
     Raises:
         UnsupportedLanguage: No model translates like that, or a text is clearly in a language
@@ -52,6 +61,8 @@ def assignments_of(
     catalogue = context.catalogue
     target = catalogue.known(target)
     if source == AUTO:
+        if markup is not None:
+            texts = [text_without_tags(text, markup, CHARACTERS) for text in texts]
         guesses = [_detect(context, target, text) for text in texts]
         directions = [Direction(guess.language, target) for guess in guesses]
         return [

@@ -22,6 +22,7 @@ from pydantic import (
 
 from service.api.upload import SentFile
 from service.errors import RequestError
+from service.markup.document import Markup
 from service.pipeline.request import SearchOverrides
 
 Want = Literal["scores", "alignment", "tokens"]
@@ -55,6 +56,15 @@ def _not_a_boolean(value: Any) -> Any:
     return value
 
 
+def _names(value: Any) -> Any:
+    """Names of tags: a list, or separated by commas, or both."""
+    listed = [value] if isinstance(value, str) else value
+    if not isinstance(listed, (list, tuple)) or not all(isinstance(name, str) for name in listed):
+        raise ValueError("should be names of tags: a list, or separated by commas")
+    return [name.strip() for names in listed for name in names.split(",") if name.strip()]
+
+
+Tags = Annotated[tuple[str, ...], BeforeValidator(_names)]
 Text = Annotated[str, BeforeValidator(_one_text)]
 Texts = Annotated[str | list[str], BeforeValidator(_text_or_texts)]
 LanguageCode = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=35)]
@@ -135,6 +145,11 @@ class WorkRequest(Sent):
         return self.options.num_hypotheses
 
     @property
+    def markup(self) -> Markup | None:
+        """How the texts are marked up; None for plain text."""
+        return None
+
+    @property
     def overrides(self) -> SearchOverrides:
         """The search options, as the pipeline takes them."""
         return SearchOverrides(
@@ -162,14 +177,35 @@ class TranslateRequest(WorkRequest):
     q: Texts = Field(description="A text or a list of texts.")
     source: LanguageCode = Field(description='Language code of the text, or "auto".')
     target: LanguageCode = Field(description="Language code to translate to.")
-    format: Literal["text", "html"] = Field(
-        default="text", description="Only `text` for now; `html` is refused."
+    format: Literal["text", "html", "xml"] = Field(
+        default="text",
+        description=(
+            '`html` and `xml`: tags, comments, code and what says `translate="no"` are kept, and '
+            "tags go where the words of theirs went. Without `return` and `stream`."
+        ),
+    )
+    ignore_tags: Tags = Field(
+        default=(),
+        description="With `html` and `xml`: elements that are kept with all that is in them.",
     )
 
+    @property
+    def markup(self) -> Markup | None:
+        """How the texts are marked up."""
+        if self.format == "text":
+            return None
+        return Markup(self.format, frozenset(self.ignore_tags))
+
     @model_validator(mode="after")
-    def _format_offered(self) -> Self:
-        if self.format != "text":
-            raise ValueError(f"format {self.format} is not offered yet; send format text")
+    def _markup_is_offered(self) -> Self:
+        if self.format == "text":
+            if self.ignore_tags:
+                raise ValueError("ignore_tags is for format html and xml")
+            return self
+        if self.want:
+            raise ValueError(f"return is for format text; details have no places in {self.format}")
+        if self.stream:
+            raise ValueError(f"stream is for format text; in {self.format}, tags need all of it")
         return self
 
 

@@ -32,7 +32,14 @@ def translate_routes(context: ApiContext) -> APIRouter:
             texts = texts_of(wanted.q, "q", context.settings.max_texts)
             charge(request.scope, sum(map(len, texts)))
             deadline = deadline_of(wanted.timeout_s, context.settings)
-            assigned = assignments_of(context, texts, wanted.source, wanted.target, wanted.model)
+            assigned = assignments_of(
+                context,
+                texts,
+                wanted.source,
+                wanted.target,
+                wanted.model,
+                markup=wanted.markup,
+            )
             jobs = [
                 Job(each.model, text_request(text, each.direction, wanted, deadline.instant_s))
                 for text, each in zip(texts, assigned, strict=True)

@@ -1,6 +1,6 @@
 """A document as paragraphs to translate, and all that is around them, kept byte for byte."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -41,10 +41,12 @@ class Block:
     Attributes:
         source: As it is written.
         pieces: What it says, with its inline tags.
+        spelling: How it writes some characters; see `spellings`.
     """
 
     source: str
     pieces: tuple[Piece, ...]
+    spelling: Mapping[str, str]
 
     @property
     def text(self) -> str:
@@ -60,9 +62,8 @@ class Block:
         """The translation, written as the paragraph is; see `place_tags`."""
         if target == self.text:
             return self.source
-        spelling = spellings(self.source)
         return "".join(
-            piece.source if isinstance(piece, Tag) else encoded(piece, spelling)
+            piece.source if isinstance(piece, Tag) else encoded(piece, self.spelling)
             for piece in place_tags(self.pieces, target, aligned)
         )
 
@@ -81,11 +82,6 @@ class Document:
     def blocks(self) -> list[Block]:
         """The paragraphs, in order."""
         return [part for part in self.parts if isinstance(part, Block)]
-
-    @property
-    def text(self) -> str:
-        """What is to be translated, a paragraph a line."""
-        return "\n".join(block.text for block in self.blocks)
 
     def with_blocks(self, written: Sequence[str]) -> str:
         """The document with other paragraphs in the place of its own."""
@@ -107,6 +103,19 @@ def read(text: str, markup: Markup) -> Document:
         else:
             run.append(item)
     return Document(tuple(part for part in [*parts, *_paragraph(run)] if part))
+
+
+def text_without_tags(text: str, markup: Markup, most: int) -> str:
+    """What a document says, code and the like included, to about its first `most` characters."""
+    found: list[str] = []
+    characters = 0
+    for token in tokens(text, markup.format):
+        if characters >= most:
+            break
+        if token.kind is TokenKind.TEXT:
+            found.append(plain_text(piece for _, piece in decoded(token.source)))
+            characters += len(found[-1])
+    return " ".join(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +224,8 @@ def _paragraph(run: Sequence[_Item]) -> list[str | Block]:
     before, inside, after = (
         "".join(item.source for item in part) for part in (run[:first], core, run[last:])
     )
-    return [before, Block(inside, tuple(pieces)), after]
+    spelling = spellings("".join(item.source for item in core if item.tag is None))
+    return [before, Block(inside, tuple(pieces), spelling), after]
 
 
 def _core(run: Sequence[_Item]) -> tuple[int, int]:
@@ -232,7 +242,7 @@ def _core(run: Sequence[_Item]) -> tuple[int, int]:
             first = behind
         elif texts[before] == texts[last]:
             last = before
-        elif behind == last:  # an element around all
+        elif first in partner and behind == last:  # an element around all
             first, last = first + 1, last - 1
         else:
             break

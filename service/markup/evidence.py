@@ -10,18 +10,32 @@ from service.text.normalise import Span
 class Evidence:
     """Alignment, asked by target word. Holds nothing that changes.
 
+    What it says of punctuation and words as one is left out: a model looks at the word before
+    when it ends a clause.
+
     Args:
-        target_words: Places of the target's words, in order.
-        aligned: What is known of some or all of them.
+        source: The text that was translated.
+        target: Its translation.
+        aligned: What is known of some or all words of the target.
     """
 
-    def __init__(self, target_words: Sequence[Span], aligned: Sequence[AlignedWord]) -> None:
+    def __init__(self, source: str, target: str, aligned: Sequence[AlignedWord]) -> None:
+        target_words = words(target)
         starts = [start for start, _ in target_words]
         self._sources: list[list[tuple[Span, float]]] = [[] for _ in target_words]
+        self._totals = [0.0] * len(target_words)
         for word in aligned:
             place = bisect_right(starts, word.span[0]) - 1
-            if place >= 0 and word.sources:
-                self._sources[place] += _sharpened(word.sources)
+            if place < 0:
+                continue
+            is_word = _is_word(target, target_words[place])
+            # Squares: attention gives its second choices more than they did for the word.
+            self._totals[place] += sum(each.weight**2 for each in word.sources)
+            self._sources[place] += [
+                (each.span, each.weight**2)
+                for each in word.sources
+                if _is_word(source, each.span) == is_word
+            ]
 
     def share(self, word: int, span: Span) -> float:
         """How much of target word number `word` comes of source characters `span`, 0..1.
@@ -29,9 +43,8 @@ class Evidence:
         0 as well for a word of which nothing is known.
         """
         start, end = span
-        total = came = 0.0
+        total, came = self._totals[word], 0.0
         for (first, last), weight in self._sources[word]:
-            total += weight
             came += weight * max(0, min(end, last) - max(start, first)) / (last - first)
         return came / total if total else 0.0
 
@@ -48,6 +61,5 @@ def proportional(source: str, target: str) -> tuple[AlignedWord, ...]:
     )
 
 
-def _sharpened(sources: Sequence[SourceWord]) -> list[tuple[Span, float]]:
-    # Squares: attention gives its second choices more than they did for the word.
-    return [(source.span, source.weight**2) for source in sources]
+def _is_word(text: str, span: Span) -> bool:
+    return any(map(str.isalnum, text[slice(*span)]))

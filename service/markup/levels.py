@@ -16,19 +16,19 @@ class Point:
     Attributes:
         pieces: The tags, with the white space inside the elements.
         span: Its place in the plain text; as long as what it reads as.
-        space_before: White space parts it from the word or tag before it.
-        space_after: White space parts it from the word or tag behind it.
+        before: The character before it; "" if there is none, or a tag.
+        after: The character behind it; "" if there is none, or a tag.
     """
 
     pieces: tuple[Piece, ...]
     span: Span
-    space_before: bool
-    space_after: bool
+    before: str
+    after: str
 
     @property
     def parts_words(self) -> bool:
         """It stands in place of white space."""
-        return self.span[0] < self.span[1] and not (self.space_before or self.space_after)
+        return self.span[0] < self.span[1] and not (self.before.isspace() or self.after.isspace())
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +88,8 @@ def point(pieces: Sequence[Piece], offsets: Sequence[int], first: int, last: int
     return Point(
         tuple(pieces[first : last + 1]),
         (offsets[first], offsets[last + 1]),
-        space_before=isinstance(before, str) and before[-1:].isspace(),
-        space_after=isinstance(after, str) and after[:1].isspace(),
+        before=before[-1:] if isinstance(before, str) else "",
+        after=after[:1] if isinstance(after, str) else "",
     )
 
 
@@ -106,7 +106,7 @@ def _add(items: list[Item], new: Point, before: Piece) -> None:
             last,
             pieces=last.pieces + new.pieces,
             span=(last.span[0], new.span[1]),
-            space_after=new.space_after,
+            after=new.after,
         )
     else:
         items.append(new)

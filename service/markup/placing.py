@@ -5,7 +5,7 @@ fewest of others. An empty tag goes between the words that came of its neighbour
 there once, and what was inside what still is.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
@@ -20,6 +20,10 @@ from service.text.normalise import Span
 # nobody shall keep a processor busy with it.
 _MOST_WORK = 200_000  # tags times words of both texts
 _MOST_DEPTH = 50
+
+# What it costs an empty tag to go from one end to the other, in words that came of its
+# neighbours: less than good evidence is worth, more than chance.
+_DISTANCE = 0.25
 
 
 def place_tags(
@@ -52,7 +56,7 @@ def place_tags(
     tags = [piece for piece in source if isinstance(piece, Tag)]
     source_words, target_words = words(text), words(target)
     room = 0, len(target_words)
-    evidence = Evidence(target_words, aligned or proportional(text, target))
+    evidence = Evidence(text, target, aligned or proportional(text, target))
     placing = _Placing(source_words, evidence)
     placed: list[Placed]
     work = len(tags) * (len(source_words) + len(target_words))
@@ -75,6 +79,8 @@ class _Placing:
 
     def __init__(self, source_words: Sequence[Span], evidence: Evidence) -> None:
         self._source_words = source_words
+        self._starts = [start for start, _ in source_words]
+        self._ends = [end for _, end in source_words]
         self._evidence = evidence
 
     def level(self, items: Sequence[Item], span: Span, room: Span) -> Iterator[Placed]:
@@ -104,9 +110,7 @@ class _Placing:
 
     def _ranges(self, elements: Sequence[Element], span: Span, room: Span) -> list[Span]:
         """The gaps that each element of a level begins and ends at; no two share a word."""
-        if [words_in(self._source_words, each.span) for each in elements] == [
-            words_in(self._source_words, span)
-        ]:
+        if [self._words_in(each.span) for each in elements] == [self._words_in(span)]:
             return [room]  # what was around all is around all
         owners = self._owners(elements, room)
         ranges: list[Span | None] = []
@@ -163,25 +167,30 @@ class _Placing:
             gap = self._nearest(room[0] if not before else room[1], room, ranges)
             return gap, gap
         # What touches one of its neighbours belongs to it.
-        left = 2.0 if item.space_after and not item.space_before else 1.0
-        right = 2.0 if item.space_before and not item.space_after else 1.0
+        left = 2.0 if item.after.isspace() and not item.before.isspace() else 1.0
+        right = 2.0 if item.before.isspace() and not item.after.isspace() else 1.0
 
-        def merit(gap: int) -> tuple[float, int]:
-            came = 0.0
+        def merit(gap: int) -> float:
+            came = -_DISTANCE * abs(gap - expected) / max(1, room[1] - room[0])
             if gap > room[0]:
                 came += left * self._evidence.share(gap - 1, before[-1])
             if gap < room[1]:
                 came += right * self._evidence.share(gap, after[0])
-            return came, -abs(gap - expected)
+            return came
 
         gap = max(_open_gaps(room, ranges), key=merit)
         return gap, gap
 
     def _expected(self, place: int, span: Span, room: Span) -> int:
         """The gap as far along in `room` as `place` is in the source characters `span`."""
-        whole = words_in(self._source_words, span)
-        before = words_in(self._source_words, (span[0], place))
+        whole = self._words_in(span)
+        before = self._words_in((span[0], place))
         return room[0] + round(before / max(1, whole) * (room[1] - room[0]))
+
+    def _words_in(self, span: Span) -> int:
+        """How many words of the source lie in a span, in part at least."""
+        inside = bisect_left(self._starts, span[1]) - bisect_right(self._ends, span[0])
+        return max(0, inside)
 
     @staticmethod
     def _nearest(wanted: int, room: Span, ranges: Sequence[Span]) -> int:
@@ -255,20 +264,13 @@ def best_order(shares: Sequence[Sequence[float]], stretches: int) -> list[int]:
     return [bisect_right(of_word, cut) for cut in range(stretches - 1)]
 
 
-def words_in(all_words: Sequence[Span], span: Span) -> int:
-    """How many words lie in a span, in part at least."""
-    return sum(start < span[1] and span[0] < end for start, end in all_words)
-
-
 def _open_gaps(room: Span, ranges: Sequence[Span]) -> list[int]:
     closed = {gap for first, last in ranges for gap in range(first + 1, last)}
     return [gap for gap in range(room[0], room[1] + 1) if gap not in closed]
 
 
 def _placed_point(item: Point, gap: int) -> Placed:
-    return Placed(
-        gap, Kind.EMPTY, item.pieces, item.space_before, item.space_after, item.parts_words
-    )
+    return Placed(gap, Kind.EMPTY, item.pieces, item.before, item.after, item.parts_words)
 
 
 def _one_by_one(source: Sequence[Piece], gaps: Sequence[int]) -> list[Placed]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from service.markup.tagged import Kind, Piece, tidied
 from service.text.normalise import Span
@@ -16,16 +16,16 @@ class Placed:
         gap: Number of words of the target in front of them.
         kind: An opening tag stays with the word behind it, a closing tag with the word before it.
         pieces: The tags.
-        space_before: Only of what is empty: white space stood before it.
-        space_after: Only of what is empty: white space stood behind it.
+        before: Only of what is empty: the character that stood before it; "" for none, or a tag.
+        after: Only of what is empty: the character that stood behind it.
         parts_words: Only of what is empty: it stood where white space would otherwise have been.
     """
 
     gap: int
     kind: Kind
     pieces: tuple[Piece, ...]
-    space_before: bool = False
-    space_after: bool = False
+    before: str = ""
+    after: str = ""
     parts_words: bool = False
 
 
@@ -55,19 +55,23 @@ def _gap(target: str, span: Span, events: Sequence[Placed]) -> list[Piece]:
     space = target[slice(*span)]
     if not events:
         return [space]
+    line: list[str | Placed] = [
+        target[max(0, span[0] - 1) : span[0]],
+        *events,
+        target[span[1] : span[1] + 1],
+    ]
     # Before the first, between each two, behind the last.
     spaces = [""] * (len(events) + 1)
-    wanted = [slot for slot in range(len(spaces)) if _wants_space(events, slot)]
-    if not space:
-        before, after = target[: span[0]][-1:], target[span[1] :][:1]
-        if not before.isalnum():
-            wanted = [slot for slot in wanted if slot != 0]
-        if not after.isalnum():
-            wanted = [slot for slot in wanted if slot != len(events)]
+    wanted = [
+        slot
+        for slot, (one, other) in enumerate(pairwise(line))
+        if _are_apart(one, other, is_free=bool(space))
+    ]
     if wanted:
-        spaces[wanted[0]] = space or " "
-        for slot in wanted[1:]:
+        for slot in wanted:
             spaces[slot] = " "
+        if space.strip(" "):  # a line break, or a space that does not break
+            spaces[wanted[0]] = space
     elif not any(event.parts_words for event in events):
         opening = [slot for slot, event in enumerate(events) if event.kind is Kind.OPEN]
         spaces[opening[0] if opening else len(events)] = space
@@ -77,7 +81,23 @@ def _gap(target: str, span: Span, events: Sequence[Placed]) -> list[Piece]:
     return pieces
 
 
-def _wants_space(events: Sequence[Placed], slot: int) -> bool:
-    return (slot > 0 and events[slot - 1].space_after) or (
-        slot < len(events) and events[slot].space_before
-    )
+def _are_apart(one: str | Placed, other: str | Placed, *, is_free: bool) -> bool:
+    """Whether white space comes between two neighbours: tags, or a word by its nearest character.
+
+    It does if it did, unless one is punctuation that touches the word before or behind; and what
+    touched punctuation does not touch a word instead.
+
+    Args:
+        one: The first.
+        other: The second.
+        is_free: There is white space between the words that they are between.
+    """
+    stood = [one.after] if isinstance(one, Placed) else []
+    stood += [other.before] if isinstance(other, Placed) else []
+    word = one if isinstance(one, str) else other if isinstance(other, str) else None
+    if word is None:
+        return any(character.isspace() for character in stood)
+    [character] = stood
+    if is_free and word.isalnum() and character and not character.isalnum():
+        return True
+    return character.isspace() and (is_free or word.isalnum())

@@ -14,9 +14,11 @@ from itertools import islice
 from typing import ParamSpec, Protocol, TypeVar
 
 from service.domain import DecodedSource, DecodeRequest, Direction, MarkIds, Task
-from service.errors import ServiceError
+from service.errors import RequestError, ServiceError, TooLarge
+from service.markup.document import Document
 from service.pipeline.answer import Writer
 from service.pipeline.following import Following, Progress
+from service.pipeline.marked import closed, opened, paragraphs
 from service.pipeline.options import ModelLimits, SearchDefaults, resolve
 from service.pipeline.plan import Plan, Planner
 from service.pipeline.request import SearchOverrides, TextLimits, TextRequest
@@ -83,6 +85,24 @@ class _Planned:
     plan: Plan
     seconds: float
 
+    @property
+    def decodes(self) -> list[DecodeRequest]:
+        """What the engine is asked, in order."""
+        return self.plan.decodes
+
+
+@dataclass(frozen=True, slots=True)
+class _PlannedDocument:
+    """A text with markup, and a plan for each of its paragraphs."""
+
+    document: Document
+    paragraphs: list[tuple[TextRequest, _Planned]]
+
+    @property
+    def decodes(self) -> list[DecodeRequest]:
+        """What the engine is asked, in order."""
+        return [decode for _, planned in self.paragraphs for decode in planned.decodes]
+
 
 class Pipeline:
     """Answers texts with one bundle and its engine. For use on one event loop."""
@@ -98,6 +118,7 @@ class Pipeline:
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._engine = engine
+        self._text_limits = text_limits
         self._clock = clock
         # Nearly all requests ask for the same few options; errors are not kept.
         self._resolve = lru_cache(maxsize=256)(
@@ -138,7 +159,7 @@ class Pipeline:
             Unavailable: The engine takes no work.
         """
         planned = [await self._planned(request) for request in requests]
-        wanted = [each.plan.decodes for each in planned if isinstance(each, _Planned)]
+        wanted = [each.decodes for each in planned if not isinstance(each, ServiceError)]
         decodes = [decode for group in wanted for decode in group]
         futures = self._engine.submit_many(decodes) if decodes else []
         unclaimed = iter(futures)
@@ -150,9 +171,9 @@ class Pipeline:
             raise
         settled = iter(groups)
         return [
-            await self._answered(request, each, next(settled))
-            if isinstance(each, _Planned)
-            else each
+            each
+            if isinstance(each, ServiceError)
+            else await self._answered(request, each, next(settled))
             for request, each in zip(requests, planned, strict=True)
         ]
 
@@ -165,31 +186,63 @@ class Pipeline:
         planned = await self._planned(request)
         if isinstance(planned, ServiceError):
             raise planned
+        if isinstance(planned, _PlannedDocument):
+            raise RequestError("a text with markup is not streamed: its tags need all of it")
         following = Following(planned.plan, self._writer, partial(self._answered, request, planned))
         if decodes := following.requests():
             following.attach(self._engine.submit_many(decodes))
         return following
 
-    async def _planned(self, request: TextRequest) -> _Planned | ServiceError:
+    async def _planned(self, request: TextRequest) -> _Planned | _PlannedDocument | ServiceError:
         """The plan, or why there is none."""
-        begin = self._clock()
+        work = self._plan if request.markup is None else self._plan_document
         try:
-            options = self._resolve(request.options)
-            plan = await _off_loop(request, self._planner.plan, request, options)
+            return await _off_loop(request, work, request)
         except ServiceError as error:
             return error
+
+    def _plan(self, request: TextRequest) -> _Planned:
+        begin = self._clock()
+        options = self._resolve(request.options)
+        plan = self._planner.plan(request, options)
         return _Planned(plan, self._clock() - begin)
 
+    def _plan_document(self, request: TextRequest) -> _PlannedDocument:
+        document = opened(request, self._text_limits)
+        planned = _PlannedDocument(
+            document, [(text, self._plan(text)) for text in paragraphs(request, document)]
+        )
+        most = self._text_limits.max_sentences
+        if len(planned.decodes) > most:
+            raise TooLarge(f"the text has {len(planned.decodes)} sentences; the limit is {most}")
+        return planned
+
     async def _answered(
-        self, request: TextRequest, planned: _Planned, group: Futures
+        self, request: TextRequest, planned: _Planned | _PlannedDocument, group: Futures
     ) -> TextResponse | ServiceError:
         """The answer to a text whose sentences are all settled."""
         try:
             decoded = answers(group)
         except ServiceError as error:
             return error
+        if isinstance(planned, _PlannedDocument):
+            return await _off_loop(request, self._write_document, planned, decoded)
         return await _off_loop(
             request, self._writer.write, request, planned.plan, decoded, planned.seconds
+        )
+
+    def _write_document(
+        self, planned: _PlannedDocument, decoded: Sequence[DecodedSource]
+    ) -> TextResponse:
+        unclaimed = iter(decoded)
+        return closed(
+            planned.document,
+            [
+                self._writer.write(
+                    text, each.plan, list(islice(unclaimed, len(each.decodes))), each.seconds
+                )
+                for text, each in planned.paragraphs
+            ],
         )
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from service.domain import Direction
+from service.markup.document import Markup
 from service.text.glossary import Glossary
 from service.text.normalise import Span
 from service.text.segment import Boundaries
@@ -40,6 +41,8 @@ class TextRequest:
         protected: Places in `text` to be copied untouched, in order, none empty or overlapping
             another; besides the addresses and placeholders that are found anyway. A model
             that was not trained to copy translates what is between them, piece by piece.
+        markup: How the text is marked up; None for plain text. The answer is marked up alike,
+            and `protected` is not looked at: markup says what is to be kept.
     """
 
     text: str
@@ -52,6 +55,7 @@ class TextRequest:
     boundaries: Boundaries = Boundaries.LINES_AND_SENTENCES
     glossaries: tuple[Glossary, ...] = ()
     protected: tuple[Span, ...] = ()
+    markup: Markup | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 # More of a text makes the guess no better.
-_CHARACTERS = 4_000
+CHARACTERS = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class LanguageDetector:
 
     def rank(self, text: str) -> list[Detection]:
         """Every served language, the most likely first; all 0 for a text without letters."""
-        sample = text[:_CHARACTERS]
+        sample = text[:CHARACTERS]
         probabilities: dict[str, float] = {}
         if any(character.isalpha() for character in sample):
             probabilities = dict(_identifier().rank(sample))

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from service.errors import DeadlineExceeded, ServiceError, TooLarge
+from service.markup.document import Markup
 from service.pipeline.request import SearchOverrides, TextRequest
 from service.pipeline.response import TextResponse
 from tests.api.fakes import FakeModels, FakePipeline, shout
@@ -278,8 +279,20 @@ class TestOneOfSeveralFails:
         ({"q": None}, "q is missing"),
         ({"source": None}, "source is missing"),
         ({"target": ""}, "target: string should have at least 1 character"),
-        ({"format": "html"}, "format html is not offered yet; send format text"),
-        ({"format": "rtf"}, "format: input should be 'text' or 'html'"),
+        ({"format": "rtf"}, "format: input should be 'text', 'html' or 'xml'"),
+        ({"ignore_tags": "x"}, "ignore_tags is for format html and xml"),
+        (
+            {"ignore_tags": 3, "format": "xml"},
+            ("ignore_tags: should be names of tags: a list, or separated by commas"),
+        ),
+        (
+            {"format": "html", "return": ["scores"]},
+            "return is for format text; details have no places in html",
+        ),
+        (
+            {"format": "xml", "stream": True},
+            "stream is for format text; in xml, tags need all of it",
+        ),
         ({"alternatives": -1}, "alternatives: input should be greater than or equal to 0"),
         ({"alternatives": True}, "alternatives: should be a number"),
         (
@@ -324,6 +337,21 @@ def test_what_is_wrong_is_said_in_one_sentence(
     assert response.json()["code"] == "bad_request"
 
 
+@pytest.mark.parametrize("format_", ["html", "xml"])
+def test_markup_reaches_the_pipeline(client: LocalClient, models: FakeModels, format_: str) -> None:
+    client.post("/translate", json=asked(format=format_, ignore_tags=["x", "y"]))
+    client.get("/translate", params=asked(format=format_, ignore_tags="x, y"))
+
+    first, second = models.translator.asked
+    assert first.markup == second.markup == Markup(format_, frozenset("xy"))  # type: ignore[arg-type]  # one of the two
+
+
+def test_tags_say_nothing_about_the_language(client: LocalClient) -> None:
+    text = f"<p class='the weather is lovely'>{GERMAN}</p>"
+    wanted = asked(q=text, source="auto", format="html")
+    assert client.post("/translate", json=wanted).json()["translatedText"] == text
+
+
 def test_priority_reaches_the_engine(client: LocalClient, models: FakeModels) -> None:
     for sent in ({}, {"priority": "interactive"}, {"priority": "batch"}):
         assert client.post("/translate", json=asked(**sent)).status_code == 200
@@ -337,7 +365,7 @@ def test_an_unknown_field_is_named_with_the_known_ones(client: LocalClient) -> N
     assert response.status_code == 400
     assert response.json()["error"] == (
         'unknown field "targte"; known: alternatives, model, options, return, priority, '
-        "timeout_s, stream, api_key, secret, q, source, target, format"
+        "timeout_s, stream, api_key, secret, q, source, target, format, ignore_tags"
     )
 
 

@@ -9,6 +9,7 @@ from service.api.requests import (
     LanguageCode,
     Options,
     Sent,
+    Tags,
     Text,
     Texts,
     TranslateRequest,
@@ -34,17 +35,6 @@ _BOUNDARIES = {
 def _as_word(value: Any) -> Any:
     """0, 1, true and false as DeepL's forms spell them."""
     return str(int(value)) if isinstance(value, (bool, int)) else value
-
-
-def _tags(value: Any) -> Any:
-    """Names of tags: a list, or separated by commas, or both."""
-    listed = [value] if isinstance(value, str) else value
-    if not isinstance(listed, list) or not all(isinstance(names, str) for names in listed):
-        raise ValueError("should be names of tags: a list, or separated by commas")
-    return [name.strip() for names in listed for name in names.split(",") if name.strip()]
-
-
-Tags = Annotated[tuple[str, ...], BeforeValidator(_tags)]
 
 
 class DeepLTranslateRequest(Sent):

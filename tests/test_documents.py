@@ -1,0 +1,148 @@
+"""Texts with markup through the pipeline, against an engine that answers by a function."""
+
+import asyncio
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+
+from service.domain import DecodedSource, DecodeRequest
+from service.errors import DecodingFailed, Overloaded, RequestError, ServiceError, TooLarge
+from service.markup.document import Markup
+from service.pipeline import SearchOverrides, TextRequest, TextResponse
+from service.pipeline.marked import alignment
+from service.text.tokenizer import Tokenizer
+from tests.markup.test_document import ANYTHING, markup_of
+from tests.test_pipeline import FakeEngine, ask, echo, pipeline
+
+HTML = Markup("html")
+DOCUMENT = (
+    "<h1>Tom</h1>\n<p>the dog <b>sees</b> Tom. She <br> likes cats!</p><pre>x = 1</pre>"
+    "<ul><li>Tom &amp; Mary</li><li>---</li></ul>"
+)
+
+
+def html(text: str, **fields: object) -> TextRequest:
+    return replace(TextRequest(text, markup=HTML), **fields)  # type: ignore[arg-type]  # by name
+
+
+@settings(max_examples=50)
+@given(text=ANYTHING)
+def test_what_a_model_repeats_it_repeats_again(tokenizer: Tokenizer, text: str) -> None:
+    # Not always the same text: the model's spelling is `normalise`'s.
+    once, _ = ask(tokenizer, html(text))
+    again, _ = ask(tokenizer, html(once.text))
+    assert again.text == once.text
+    assert Counter(markup_of(once.text, "html")) == Counter(markup_of(text, "html"))
+
+
+def test_paragraphs_go_to_the_engine_together_and_come_back_as_a_document(
+    tokenizer: Tokenizer,
+) -> None:
+    response, engine = ask(tokenizer, html(DOCUMENT))
+    assert response.text == DOCUMENT
+    [submitted] = engine.submitted
+    assert len(submitted) == len(response.sentences) == 4
+    assert response.source_tokens == sum(len(each.source_ids) for each in submitted)
+    assert response.use is None
+
+
+def test_attention_is_asked_for_where_there_are_tags(tokenizer: Tokenizer) -> None:
+    _, engine = ask(tokenizer, html("<p>Tom sees.</p><p>Mary <b>sees</b> Tom.</p>"))
+    [submitted] = engine.submitted
+    assert [each.want_attention for each in submitted] == [False, True]
+
+
+def test_every_alternative_is_a_document(tokenizer: Tokenizer) -> None:
+    # Names: an echo of them is no copy to be rescued from.
+    document = "<p>Tom <b>Mary</b>.</p><p>---</p><p>Mary <i>Tom</i></p>"
+    options = SearchOverrides(num_hypotheses=2)
+    response, _ = ask(tokenizer, html(document, options=options))
+    assert response.text == document
+    assert response.alternatives == ("<p><b>Mary</b>.</p><p>---</p><p><i>Tom</i></p>",)
+
+
+def test_a_model_without_attention_places_tags_by_the_way(tokenizer: Tokenizer) -> None:
+    def blind(request: DecodeRequest) -> DecodedSource:
+        decoded = echo(request)
+        return replace(
+            decoded,
+            hypotheses=tuple(replace(each, attention=None) for each in decoded.hypotheses[1:]),
+        )
+
+    request = html("Mary: the dog <b>sees</b> Tom.", options=SearchOverrides(num_hypotheses=2))
+    response = asyncio.run(pipeline(tokenizer, FakeEngine(blind)).run(request))
+    assert "<b>" in response.text
+    assert "</b>" in response.text
+    assert response.text.endswith("Tom.")
+
+
+def test_a_document_without_text_needs_no_model(tokenizer: Tokenizer) -> None:
+    response, engine = ask(tokenizer, html("<hr><p>---</p>"))
+    assert (response.text, engine.submitted) == ("<hr><p>---</p>", [])
+
+
+def test_documents_and_texts_share_a_request(tokenizer: Tokenizer) -> None:
+    engine = FakeEngine()
+    requests = [TextRequest("Tom <b>sees</b>."), html("Tom <b>sees</b>.")]
+    responses = asyncio.run(pipeline(tokenizer, engine).run_many(requests))
+    assert all(isinstance(each, TextResponse) for each in responses)
+    assert [len(submitted) for submitted in engine.submitted] == [2]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("<b></b>" * 15, "the text has 105 characters; the limit is 100"),
+        ("<p>Tom. Tom.<p>Mary. Mary.", "the text has 4 sentences; the limit is 3"),
+    ],
+)
+def test_limits_are_those_of_the_whole_document(
+    tokenizer: Tokenizer, text: str, message: str
+) -> None:
+    engine = FakeEngine()
+    limited = pipeline(tokenizer, engine, max_characters=100, max_sentences=3)
+    with pytest.raises(TooLarge, match=message):
+        asyncio.run(limited.run(html(text)))
+    assert engine.submitted == []
+
+
+def test_the_engine_takes_all_paragraphs_or_none(tokenizer: Tokenizer) -> None:
+    engine = FakeEngine(room=3)
+    with pytest.raises(Overloaded):
+        asyncio.run(pipeline(tokenizer, engine).run(html(DOCUMENT)))
+    assert engine.futures == []
+
+
+def test_a_sentence_that_fails_fails_its_document_alone(tokenizer: Tokenizer) -> None:
+    failed = tokenizer.encode("Mary.")
+
+    def answer(request: DecodeRequest) -> DecodedSource | ServiceError:
+        if list(request.source_ids[:-1]) == failed:
+            return DecodingFailed("no")
+        return echo(request)
+
+    requests = [html("<p>Tom.<p>Mary."), html("<p>Tom.")]
+    first, second = asyncio.run(pipeline(tokenizer, FakeEngine(answer)).run_many(requests))
+    assert isinstance(first, DecodingFailed)
+    assert isinstance(second, TextResponse)
+
+
+def test_a_document_is_not_streamed(tokenizer: Tokenizer) -> None:
+    with pytest.raises(RequestError, match="not streamed"):
+        asyncio.run(pipeline(tokenizer, FakeEngine()).follow(html(DOCUMENT)))
+
+
+def test_alignment_of_an_answer_speaks_of_its_own_text(tokenizer: Tokenizer) -> None:
+    def shy(request: DecodeRequest) -> DecodedSource:
+        decoded = echo(request)
+        few = decoded.hypotheses[:1] if len(request.source_ids) < 5 else decoded.hypotheses
+        return replace(decoded, hypotheses=few)
+
+    text = "- the dog sees Mary. Tom.\n- - Mary likes Tom"
+    request = TextRequest(text, options=SearchOverrides(num_hypotheses=2), want_alignment=True)
+    response = asyncio.run(pipeline(tokenizer, FakeEngine(shy)).run(request))
+    for rank, target in enumerate((response.text, *response.alternatives)):
+        for word in alignment(text, response.sentences, rank):
+            assert target[slice(*word.span)] == text[slice(*word.sources[0].span)]

@@ -3,7 +3,6 @@
 import argparse
 import datetime as dt
 import sys
-from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from service.access.records import Book, KeyRecord, Limits, Tally
 from service.access.store import KeyStore
 from service.cli.status import FAILED, OK
+from service.cli.table import aligned
 from service.errors import SettingsError
 from service.settings import load_settings, variable
 
@@ -97,7 +97,7 @@ def _list(_: argparse.Namespace) -> int:
     with closing(KeyStore.open(_keys_file())) as store:
         book = store.read()
     rows = [_COLUMNS, *(_row(record, book) for record in book.keys)]
-    sys.stdout.writelines(f"{line}\n" for line in _aligned(rows))
+    sys.stdout.writelines(f"{line}\n" for line in aligned(rows))
     return OK
 
 
@@ -144,10 +144,3 @@ def _row(record: KeyRecord, book: Book) -> tuple[str, ...]:
         str(used.characters),
         str(used.requests),
     )
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> Iterable[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        yield "  ".join(cells).rstrip()

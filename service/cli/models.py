@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import httpx
@@ -12,6 +12,7 @@ from service.bundle.loader import find_bundles
 from service.bundle.manifest import Manifest
 from service.cli.asking import error_of
 from service.cli.status import FAILED, OK, CommandFailed
+from service.cli.table import aligned
 from service.cli.work import add_server, client_of
 from service.settings import load_settings
 
@@ -81,12 +82,3 @@ def _does(directions: Iterable[tuple[str, str | None]]) -> str:
         f"summarizes {source}" if target is None else f"{source}-{target}"
         for source, target in directions
     )
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows as lines, with every column as wide as its widest entry."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(entry.ljust(width) for entry, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]

@@ -146,6 +146,7 @@ def _settings_for_one() -> Settings:
             "max_texts": _UNBOUNDED,
             "default_timeout_s": _PATIENCE_S,
             "max_timeout_s": _PATIENCE_S,
+            "keys_file": None,
         }
     )
 

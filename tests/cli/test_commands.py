@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from service.__main__ import main
-from service.cli.models import aligned
+from service.cli.table import aligned
 from service.settings import Settings
 from tests.api.fakes import FakeModels
 from tests.api.serving import ServerInThread, serving
@@ -74,7 +74,7 @@ def test_failures_are_one_line_and_status_1(
 
 
 def test_columns_are_aligned() -> None:
-    assert aligned([["a", "bc", "d"], ["efg", "h", ""]]) == ["a    bc  d", "efg  h"]
+    assert [*aligned([["a", "bc", "d"], ["efg", "h", ""]])] == ["a    bc  d", "efg  h"]
 
 
 @pytest.mark.slow

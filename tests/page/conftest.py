@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Route, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from service.settings import Settings
 from tests.api.fakes import (
@@ -89,7 +89,6 @@ def only_visit(browser: Browser, server: ServerInThread) -> Iterator[Visit]:
     page.on("console", lambda message: _note(visit, message.type, message.text))
     page.on("pageerror", lambda error: visit.complaints.append(str(error)))
     page.on("request", lambda request: visit.asked.append(request.url))
-    page.route(server.url + "/", _with_policy)
     yield visit
     context.close()
 
@@ -137,10 +136,3 @@ def visit(only_visit: Visit, server: ServerInThread) -> Iterator[Open]:
 def _note(visit: Visit, kind: str, text: str) -> None:
     if kind in ("error", "warning"):
         visit.complaints.append(text)
-
-
-def _with_policy(route: Route) -> None:
-    """Let nothing inline and nothing foreign run, as a strict proxy would."""
-    answer = route.fetch()
-    policy = {"Content-Security-Policy": "default-src 'self'"}
-    route.fulfill(response=answer, headers=answer.headers | policy)

@@ -145,7 +145,7 @@ def test_events_may_arrive_in_any_pieces(page: Page, size: int) -> None:
           window.fetch = async () => new Response(body, { headers });
           const deltas = [];
           try {
-            const { answer } = await m.post("x", {}, null, (delta) => deltas.push(delta));
+            const { answer } = await m.post("x", {}, "", null, (delta) => deltas.push(delta));
             return [deltas, answer];
           } finally {
             window.fetch = fetched;

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from service.domain import Direction
 from service.errors import Overloaded
@@ -251,6 +251,27 @@ def test_what_cannot_be_answered_is_said_in_words(visit: Open) -> None:
     expect(seen.page.locator("#result")).to_be_empty()
     assert [text for text in seen.complaints if "400" not in text] == []
     seen.complaints.clear()
+
+
+def test_a_key_is_asked_for_where_it_is_needed(visit: Open) -> None:
+    seen = visit()
+    key = seen.page.get_by_label("API key")
+    expect(key).to_be_hidden()
+
+    def requiring(route: Route) -> None:
+        route.fulfill(json=route.fetch().json() | {"keyRequired": True})
+
+    seen.page.route("**/frontend/settings", requiring)
+    seen = visit()
+    seen.page.fill("#source", "one two")
+    expect(seen.page.get_by_role("status").filter(has_text="API key")).to_be_visible()
+    with seen.page.expect_request("**/translate") as asked:
+        key.fill("s2s_secret")
+        key.press("Enter")
+    assert asked.value.headers["authorization"] == "Bearer s2s_secret"
+    assert "s2s_secret" not in (asked.value.post_data or "")
+    seen.page.unroute("**/frontend/settings")
+    expect(seen.page.locator("#result")).to_have_text("TWO ONE")
 
 
 def test_markup_stays_text(visit: Open) -> None:

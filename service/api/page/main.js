@@ -55,7 +55,6 @@ function task() {
 function request() {
   const common = { alternatives: ALTERNATIVES, return: DETAILS };
   if (source.value.length > STREAMED_CHARACTERS) common.stream = true;
-  if (on("key").value) common.api_key = on("key").value;
   if (task() === "summarize") return { text: source.value, ...common };
   return {
     q: source.value,
@@ -87,6 +86,10 @@ function changed(pause = PAUSE_MS) {
     drawNothing();
     return;
   }
+  if (settings?.keyRequired && !on("key").value) {
+    say("This server answers those who have an API key; put yours in below.");
+    return;
+  }
   timer = setTimeout(ask, pause);
 }
 
@@ -97,7 +100,7 @@ async function ask() {
   const text = source.value;
   try {
     let written = "";
-    const got = await post(task(), request(), mine.signal, (delta) => {
+    const got = await post(task(), request(), on("key").value, mine.signal, (delta) => {
       written += delta;
       on("result").textContent = written;
       on("result").classList.remove("stale");

@@ -30,19 +30,22 @@ export async function get(path) {
 /**
  * @param {string} path
  * @param {object} fields With `stream`, the answer comes in parts.
+ * @param {string} key The API key; empty for none.
  * @param {AbortSignal} signal
  * @param {(delta: string) => void} onDelta Called with what follows, when it comes in parts.
  * @returns {Promise<{answer: any, seconds: number}>} With what it took, there and back.
  * @throws {Failure}
  */
-export async function post(path, fields, signal, onDelta) {
+export async function post(path, fields, key, signal, onDelta) {
   const started = performance.now();
   let response;
   let answer;
   try {
     response = await fetch(path, {
       method: "POST",
-      headers: { "Content-Type": "application/json" },
+      headers: {
+        "Content-Type": "application/json", ...(key && { Authorization: `Bearer ${key}` }),
+      },
       body: JSON.stringify(fields),
       signal,
     });

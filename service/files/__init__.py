@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
 
 from service.errors import RequestError
+from service.files.book import open_book
 from service.files.document import Document, FileLimits
+from service.files.marked import open_html
 from service.files.opendocument import open_opendocument
 from service.files.plain import open_plain
 from service.files.subtitles import open_subtitles
@@ -18,9 +20,11 @@ __all__ = ["EXTENSIONS", "Document", "FileLimits", "extension_of", "open_documen
 
 _OPENERS: Mapping[str, Callable[[bytes, FileLimits], Document]] = {
     ".txt": open_plain,
+    ".html": open_html,
     ".srt": open_subtitles,
     ".docx": open_word,
     ".odt": open_opendocument,
+    ".epub": open_book,
 }
 
 # What can be translated, as LibreTranslate's /frontend/settings lists it.

@@ -62,7 +62,7 @@ def peeled(pieces: Sequence[Piece]) -> tuple[Passage, Passage, Passage]:
             before.append(inside.pop(0))
         elif isinstance(last, Tag) and last.kind is Kind.EMPTY:
             behind.append(inside.pop())
-        elif (partners(inside) or {}).get(0) == len(inside) - 1:
+        elif partners(inside).get(0) == len(inside) - 1:
             before.append(inside.pop(0))
             behind.append(inside.pop())
         else:

@@ -27,7 +27,8 @@ class Encoding:
 
     def encode(self, text: str) -> bytes:
         """The bytes of `text`."""
-        return self.mark + text.encode(self.codec)
+        # What a codec has no bytes for, HTML and XML can refer to; UTF has bytes for all.
+        return self.mark + text.encode(self.codec, "xmlcharrefreplace")
 
 
 def decode(data: bytes) -> tuple[str, Encoding]:

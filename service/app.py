@@ -50,6 +50,7 @@ from service.metrics import Metrics, ModelInfo
 from service.pipeline import Pipeline, TextLimits
 from service.settings import BATCH_SOURCES, Settings, origins_in
 from service.text.detect import LanguageDetector
+from service.text.glossary_files import Glossaries, read_glossaries
 
 logger = logging.getLogger(__name__)
 
@@ -133,6 +134,7 @@ def create_app(
         metrics=metrics,
         detector=LanguageDetector(languages) if languages else None,
         ledger=None if bookkeeper is None else bookkeeper.ledger,
+        glossaries=_glossaries(settings),
     )
     metrics.watch_readiness(lambda: context.ready)
     for model in catalogue.models:
@@ -211,6 +213,11 @@ def _open_keys(path: Path | None) -> Bookkeeper | None:
         return None
     store = KeyStore.open(path)
     return Bookkeeper(Ledger(store.read()), store)
+
+
+def _glossaries(settings: Settings) -> Glossaries:
+    directory = settings.glossaries_dir
+    return Glossaries({}) if directory is None else read_glossaries(directory)
 
 
 class _App(FastAPI):

@@ -27,6 +27,8 @@ STAGES = ("queue", "encode", "decode", "detokenise")
 PROVIDERS = ("cpu", "cuda")
 # What became of a problem: another hypothesis was given, or there was none without it.
 RESCUED, KEPT = "rescued", "kept"
+TERM, COPY = "term", "copy"
+HELD, LOST = "held", "lost"
 REQUESTS = ("auto", "cpu", "cuda", "require-cuda")
 # What can become of a sentence that was queued; others are counted when they first happen.
 _FAILURES = (Cancelled.code, DeadlineExceeded.code, Draining.code, EngineDead.code)
@@ -242,6 +244,13 @@ class Metrics:
             ["model", "code"],
             registry=registry,
         )
+        self._marks = Counter(
+            "seq2serve_marks",
+            "Terms and copies in sentences, by whether the model held them; a copy that it lost "
+            "was put where alignment suggests.",
+            ["model", "kind", "outcome"],
+            registry=registry,
+        )
         self._guard = Counter(
             "seq2serve_guard",
             "Problems that the guard saw in best-scored hypotheses (rescued: another one was "
@@ -303,6 +312,11 @@ class Metrics:
             generated_tokens=self._generated_tokens.labels(model),
             finished_by={reason: self._finished.labels(model, reason) for reason in FinishReason},
             count_failure=lambda code: self._failed.labels(model, code).inc(),
+            marks={
+                (kind == COPY, outcome == HELD): self._marks.labels(model, kind, outcome)
+                for kind in (TERM, COPY)
+                for outcome in (HELD, LOST)
+            },
             rescued={problem: self._guard.labels(model, problem, RESCUED) for problem in Problem},
             kept={problem: self._guard.labels(model, problem, KEPT) for problem in Problem},
         )
@@ -332,6 +346,7 @@ class ModelMetrics:
     generated_tokens: Counter
     finished_by: Mapping[FinishReason, Counter]
     count_failure: Callable[[str], None]
+    marks: Mapping[tuple[bool, bool], Counter]
     rescued: Mapping[Problem, Counter]
     kept: Mapping[Problem, Counter]
 
@@ -388,6 +403,10 @@ class ModelMetrics:
 
     def died(self, *, error: BaseException) -> None:
         """Nothing: the engine logs it, and `seq2serve_model_ready` asks the engine."""
+
+    def marked(self, *, is_copy: bool, is_held: bool) -> None:
+        """A term, or something to be copied, was in a sentence."""
+        self.marks[is_copy, is_held].inc()
 
     def guarded(self, *, kept: Iterable[Problem], avoided: Iterable[Problem]) -> None:
         """The guard saw something in a sentence: in its answer, or in one that was not given."""

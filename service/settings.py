@@ -52,6 +52,13 @@ class Settings(BaseSettings):
         default=Path("models"),
         description="Directory of bundles; every directory in it with a `manifest.json` is one.",
     )
+    glossaries_dir: Path | None = Field(
+        default=None,
+        description=(
+            "Directory of glossaries that requests can name, `NAME.SOURCE-TARGET.tsv` or `.csv`, "
+            "read once at start. Unset: there are none."
+        ),
+    )
     provider: Literal["auto", "cpu", "cuda", "require-cuda"] = Field(
         default="auto",
         description=(
@@ -153,6 +160,19 @@ class Settings(BaseSettings):
         description="Sentences of one text that go to a model; beyond it the answer is 413.",
     )
     max_texts: int = Field(default=256, ge=1, description="Texts in one request; beyond it 413.")
+    max_terms: int = Field(
+        default=1000,
+        ge=0,
+        description=(
+            "Terms that a request may bring along, in `glossary` and `do_not_translate` together; "
+            "beyond it 413."
+        ),
+    )
+    max_term_chars: int = Field(
+        default=200,
+        ge=1,
+        description="Characters of one of them, or of its translation; beyond it 413.",
+    )
     max_body_bytes: int = Field(
         default=1_048_576,
         ge=1024,

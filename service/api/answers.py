@@ -10,6 +10,7 @@ from service.api.responses import (
     AlignedPlaces,
     HypothesisDetail,
     ItemError,
+    MarkDetail,
     Place,
     SentenceDetail,
     TextDetail,
@@ -19,8 +20,9 @@ from service.api.responses import (
 from service.domain import Direction
 from service.errors import ServiceError
 from service.pipeline.request import TextRequest
-from service.pipeline.response import Hypothesis, Sentence, StageTimes, TextResponse
+from service.pipeline.response import Hypothesis, MarkUse, Sentence, StageTimes, TextResponse
 from service.text.alignment import AlignedWord
+from service.text.glossary import Glossary
 from service.text.normalise import Span
 
 # As the engine counts them; see `service.engine.plan.turns`.
@@ -41,7 +43,12 @@ class Job:
 
 
 def text_request(
-    text: str, direction: Direction | None, wanted: WorkRequest, deadline_s: float
+    text: str,
+    direction: Direction | None,
+    wanted: WorkRequest,
+    deadline_s: float,
+    *,
+    glossaries: tuple[Glossary, ...] = (),
 ) -> TextRequest:
     """What the pipeline is asked for one text of a request."""
     return TextRequest(
@@ -53,6 +60,7 @@ def text_request(
         want_tokens="tokens" in wanted.want,
         want_alignment="alignment" in wanted.want,
         markup=wanted.markup,
+        glossaries=glossaries,
     )
 
 
@@ -83,6 +91,11 @@ def account(
         for sentence in answer.sentences:
             if sentence.problems or sentence.avoided:
                 model.metrics.guarded(kept=sentence.problems, avoided=sentence.avoided)
+            for use in sentence.hypotheses[0].uses:
+                model.metrics.marked(
+                    is_copy=use.is_copy,
+                    is_held=use.target is not None and not use.is_inserted,
+                )
     failed = sum(isinstance(answer, ServiceError) for answer in answers)
     record.details |= {
         "texts": len(jobs),
@@ -162,12 +175,21 @@ def _hypothesis(hypothesis: Hypothesis, want: Collection[Want]) -> HypothesisDet
     if "alignment" in want:
         words = hypothesis.alignment
         wanted["alignment"] = None if words is None else [_aligned(word) for word in words]
+    if hypothesis.uses:
+        wanted["marks"] = [_mark(use) for use in hypothesis.uses]
     return HypothesisDetail(
         text=hypothesis.text,
         target=_place(hypothesis.span),
         finish_reason=hypothesis.finish_reason.value,
         **wanted,  # type: ignore[arg-type]  # each under its own name, see above
     )
+
+
+def _mark(use: MarkUse) -> MarkDetail:
+    target = None if use.target is None else _place(use.target)
+    if use.is_inserted:
+        return MarkDetail(source=_place(use.source), target=target, inserted=True)
+    return MarkDetail(source=_place(use.source), target=target)
 
 
 def _aligned(word: AlignedWord) -> AlignedPlaces:

@@ -9,6 +9,7 @@ from service.api.usage import Usage
 from service.metrics import Metrics
 from service.settings import Settings
 from service.text.detect import LanguageDetector
+from service.text.glossary_files import Glossaries
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class ApiContext:
     lifecycle: Lifecycle
     metrics: Metrics
     detector: LanguageDetector | None
+    glossaries: Glossaries
     usage: Usage = field(default_factory=Usage)
     ledger: Ledger | None = None
 

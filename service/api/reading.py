@@ -22,13 +22,15 @@ _MAX_FORM_FIELDS = 1000
 _TEXT_FIELDS = frozenset({"q", "text"})
 # Fields that JSON gives structure and forms have to spell.
 _JSON_FIELD = "options"
+_NAME_OR_JSON_FIELD = "glossary"
 _LIST_FIELD = "return"
 
 
 async def read_fields(request: Request) -> dict[str, Any]:
     """The request's fields, not yet validated.
 
-    A form field that is repeated becomes a list; `options` in a form is JSON; `return` in a
+    A form field that is repeated becomes a list; `options` in a form is JSON, and
+    `glossary` if it is no name; `return` in a
     form may be repeated or separated by commas. A JSON null counts as not given.
 
     Raises:
@@ -153,7 +155,8 @@ def _form_fields(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
 def _form_value(name: str, values: list[str]) -> Any:
     if name == _LIST_FIELD:
         return [word.strip() for value in values for word in value.split(",") if word.strip()]
-    if name == _JSON_FIELD:
+    is_object = name == _NAME_OR_JSON_FIELD and values[-1].lstrip().startswith("{")
+    if name == _JSON_FIELD or is_object:
         try:
             return _JSON.decode(values[-1])
         except (ValueError, RecursionError):

@@ -56,6 +56,22 @@ def _not_a_boolean(value: Any) -> Any:
     return value
 
 
+def _valid_strings(value: Any) -> Any:
+    """Strings wherever there are some, valid Unicode."""
+    strings = [*value, *value.values()] if isinstance(value, dict) else [value]
+    if isinstance(value, list):
+        strings = value
+    for string in strings:
+        if isinstance(string, str) and any("\ud800" <= each <= "\udfff" for each in string):
+            raise ValueError("holds half of a surrogate pair, which is not valid Unicode")
+    return value
+
+
+def _strings(value: Any) -> Any:
+    """One string or several; a form has one where there is one."""
+    return _valid_strings([value] if isinstance(value, str) else value)
+
+
 def _names(value: Any) -> Any:
     """Names of tags: a list, or separated by commas, or both."""
     listed = [value] if isinstance(value, str) else value
@@ -171,7 +187,28 @@ class WorkRequest(Sent):
         return self
 
 
-class TranslateRequest(WorkRequest):
+class TermFields(Sent):
+    """What a translation should have, and what it should leave alone."""
+
+    glossary: Annotated[str | dict[str, str], BeforeValidator(_valid_strings)] | None = Field(
+        default=None,
+        description=(
+            "Translations of terms, or the name of a glossary that the server has for the "
+            "direction. Only models that were trained with terms take it; see /models."
+        ),
+    )
+    do_not_translate: Annotated[tuple[str, ...], BeforeValidator(_strings)] = Field(
+        default=(),
+        description="Terms that stay as they are; models as for `glossary`.",
+    )
+
+    @property
+    def asks_for_terms(self) -> bool:
+        """Whether there is any."""
+        return bool(self.glossary or self.do_not_translate)
+
+
+class TranslateRequest(WorkRequest, TermFields):
     """LibreTranslate's request and more."""
 
     q: Texts = Field(description="A text or a list of texts.")

@@ -65,6 +65,17 @@ class TokenDetail(Answer):
     target: Place
 
 
+class MarkDetail(Answer):
+    """A term, or an address or placeholder that is copied."""
+
+    source: Place
+    target: Place | None = Field(description="Null: the model left the term out.")
+    inserted: bool = Field(
+        default=False,
+        description="The model left the copy out; it was put where alignment suggests.",
+    )
+
+
 class HypothesisDetail(Answer):
     """One way to put a sentence."""
 
@@ -78,6 +89,9 @@ class HypothesisDetail(Answer):
     tokens: list[TokenDetail] | None = None
     alignment: list[AlignedPlaces] | None = Field(
         default=None, description="Null from a model without attention."
+    )
+    marks: list[MarkDetail] | None = Field(
+        default=None, description="Present when the sentence has terms or something to copy."
     )
 
 
@@ -109,6 +123,22 @@ class TextDetail(Answer):
     sentences: list[SentenceDetail]
 
 
+class Term(Answer):
+    """A place in a text where a term was that had been asked for."""
+
+    source: str = Field(description="As it was asked for.")
+    target: str | None = Field(description="The translation asked for; null: none.")
+    place: Place = Field(description="In the text that was sent.")
+    held: bool = Field(description="The translation has it.")
+    translated: Place | None = Field(description="Where translatedText has it.")
+    inserted: bool = Field(
+        default=False,
+        description=(
+            "The model left out what should stay as it is; it was put where alignment suggests."
+        ),
+    )
+
+
 class TranslateResponse(Answer):
     """LibreTranslate's response and more; lists when `q` was a list."""
 
@@ -118,6 +148,10 @@ class TranslateResponse(Answer):
     )
     detectedLanguage: DetectedLanguage | list[DetectedLanguage] | None = Field(  # noqa: N815
         None, description="Present when source was auto."
+    )
+    terms: list[Term] | list[list[Term]] | None = Field(
+        default=None,
+        description="Present when terms were asked for: every place in the text that has one.",
     )
     details: list[TextDetail | ItemError] | None = Field(
         default=None, description="Present when `return` was: one entry per text."

@@ -15,6 +15,7 @@ from service.api.record import record_of
 from service.api.requests import TranslateRequest, validated
 from service.api.responses import TranslateResponse
 from service.api.stream import EventStream, refuse_list
+from service.api.terms import glossaries_of, terms_of
 from service.api.work import answer_jobs, deadline_of, json_answer, texts_of
 from service.domain import Task
 from service.errors import ServiceError
@@ -40,9 +41,15 @@ def translate_routes(context: ApiContext) -> APIRouter:
                 wanted.model,
                 markup=wanted.markup,
             )
+            glossaries = glossaries_of(context, wanted, assigned)
             jobs = [
-                Job(each.model, text_request(text, each.direction, wanted, deadline.instant_s))
-                for text, each in zip(texts, assigned, strict=True)
+                Job(
+                    each.model,
+                    text_request(
+                        text, each.direction, wanted, deadline.instant_s, glossaries=terms
+                    ),
+                )
+                for text, each, terms in zip(texts, assigned, glossaries, strict=True)
             ]
             if wanted.stream:
                 refuse_list(wanted.q, "q")
@@ -82,6 +89,9 @@ def _body(
     if wanted.source == AUTO:
         detected = [each.detected for each in assigned]
         fields["detectedLanguage"] = detected if is_list else detected[0]
+    if wanted.asks_for_terms:
+        terms = terms_of(answers)
+        fields["terms"] = terms if is_list else terms[0]
     if wanted.want:
         fields["details"] = details_of(jobs, answers, wanted.want)
     return TranslateResponse.model_validate(fields)

@@ -67,11 +67,7 @@ class MarkedSentence:
             decoded.text,
             [span for span, row in zip(decoded.spans, rows, strict=True) if row is not None],
             uses,
-            {
-                use.target: use.source
-                for stretch, use in zip(self._stretches, uses, strict=True)
-                if stretch.target is None and use.target is not None
-            },
+            {use.target: use.source for use in uses if use.is_copy and use.target is not None},
             lacks,
         )
 
@@ -83,12 +79,12 @@ class MarkedSentence:
             if stretch.target is None:
                 id_ = next(copied)
                 place = decoded.places.get(id_)
-                yield MarkUse(stretch.span, place, is_inserted=id_ in inserted)
+                yield MarkUse(stretch.span, place, is_copy=True, is_inserted=id_ in inserted)
                 continue
             place = find_target(decoded.text, stretch.target, taken)
             if place is not None:
                 taken.append(place)
-            yield MarkUse(stretch.span, place)
+            yield MarkUse(stretch.span, place, is_copy=False)
 
     def _completed(self, hypothesis: DecodedHypothesis) -> tuple[list[int], list[int | None]]:
         """Token ids with the placeholders that are missing, and the row of each; None for those.
@@ -191,12 +187,12 @@ def term_uses(plan: Plan, hypotheses: Sequence[Sequence[Hypothesis]]) -> tuple[T
     for stretch in plan.stretches:
         if stretch.entry is None:
             continue
-        use = uses.get(stretch.span) or MarkUse(stretch.span, None)
-        if use.target is None and stretch.target is None:
+        use = uses.get(stretch.span)
+        if use is None and stretch.target is None:
             # It is in what the model was not asked.
             shift = next(by for start, end, by in verbatim if start <= stretch.span[0] < end)
-            use = MarkUse(stretch.span, moved(stretch.span, shift))
-        terms.append(TermUse(stretch.entry, use))
+            use = MarkUse(stretch.span, moved(stretch.span, shift), is_copy=True)
+        terms.append(TermUse(stretch.entry, use or MarkUse(stretch.span, None, is_copy=False)))
     return tuple(terms)
 
 

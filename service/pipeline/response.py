@@ -32,11 +32,13 @@ class MarkUse:
         source: Its place in the request's text.
         target: Its place in the text that the hypothesis is part of; None when the model left
             a term out.
+        is_copy: It was to be copied.
         is_inserted: The model left a copy out; it was put where alignment suggests.
     """
 
     source: Span
     target: Span | None
+    is_copy: bool
     is_inserted: bool = False
 
 

@@ -10,6 +10,7 @@ from service.errors import RequestError, ServiceError
 from service.pipeline.response import TermUse, TextResponse
 from service.settings import Settings
 from service.text.glossary import Glossary, GlossaryLimits, glossary_of
+from service.text.normalise import Span
 
 Glossaries = tuple[Glossary, ...]
 
@@ -36,10 +37,15 @@ def limits_of(settings: Settings) -> GlossaryLimits:
     return GlossaryLimits(settings.max_terms, settings.max_term_chars)
 
 
-def terms_of(answers: Sequence[TextResponse | ServiceError]) -> list[list[Term]]:
+def terms_of(
+    wanted: TranslateRequest, answers: Sequence[TextResponse | ServiceError]
+) -> list[list[Term]]:
     """What became of the terms of each text; nothing of one that failed."""
+    has_places = wanted.markup is None
     return [
-        [_term(each) for each in answer.terms] if isinstance(answer, TextResponse) else []
+        [_term(each, has_places=has_places) for each in answer.terms]
+        if isinstance(answer, TextResponse)
+        else []
         for answer in answers
     ]
 
@@ -69,15 +75,19 @@ def _of_text(
     return glossaries
 
 
-def _term(term: TermUse) -> Term:
+def _term(term: TermUse, *, has_places: bool) -> Term:
     use = term.use
-    fields = {
+    fields: dict[str, object] = {
         "source": term.entry.source,
         "target": term.entry.target,
-        "place": Place(start=use.source[0], end=use.source[1]),
         "held": term.is_held,
-        "translated": None if use.target is None else Place(start=use.target[0], end=use.target[1]),
+        "place": _place(use.source) if has_places else None,
+        "translated": _place(use.target) if has_places and use.target is not None else None,
     }
     if use.is_inserted:
         fields["inserted"] = True
     return Term.model_validate(fields)
+
+
+def _place(span: Span) -> Place:
+    return Place(start=span[0], end=span[1])

@@ -90,7 +90,7 @@ def _body(
         detected = [each.detected for each in assigned]
         fields["detectedLanguage"] = detected if is_list else detected[0]
     if wanted.asks_for_terms:
-        terms = terms_of(answers)
+        terms = terms_of(wanted, answers)
         fields["terms"] = terms if is_list else terms[0]
     if wanted.want:
         fields["details"] = details_of(jobs, answers, wanted.want)

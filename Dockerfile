@@ -37,8 +37,10 @@ LABEL org.opencontainers.image.title="seq2serve" \
       org.opencontainers.image.description="Translation and summarization on ONNX Runtime" \
       org.opencontainers.image.licenses="Apache-2.0"
 RUN useradd --no-log-init --system --no-create-home --uid 10001 --user-group \
-        --shell /usr/sbin/nologin seq2serve
-# Nothing is written at run time, so the root file system can be mounted read-only. ONNX Runtime
+        --shell /usr/sbin/nologin seq2serve \
+    && install --directory --owner=10001 --group=10001 --mode=700 /var/lib/seq2serve
+# Nothing is written at run time but jobs, where SEQ2SERVE_JOBS_DIR says, so the root file system
+# can be mounted read-only; a volume mounted at /var/lib/seq2serve can be written. ONNX Runtime
 # reports its use to its vendor unless told not to.
 ENV PATH=/opt/venv/bin:$PATH \
     ORT_DISABLE_TELEMETRY=1 \

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from functools import partial
@@ -23,6 +24,8 @@ from service.api.context import ApiContext
 from service.api.deepl.routes import deepl_routes, deepl_translate_routes
 from service.api.errors import error_codes, handle_http_error, handle_service_error
 from service.api.files import download_routes, file_routes
+from service.api.job_work import JobCraft
+from service.api.jobs import job_routes
 from service.api.languages import language_routes
 from service.api.libretranslate import libretranslate_routes
 from service.api.lifecycle import Lifecycle
@@ -45,6 +48,8 @@ from service.engine import Engine
 from service.engine.limits import EngineLimits
 from service.engine.plan import CPU_COSTS, GPU_COSTS
 from service.errors import BundleError, ServiceError, SettingsError
+from service.jobs.desk import JobDesk
+from service.jobs.store import JobLimits, JobStore
 from service.logs import log_event
 from service.metrics import Metrics, ModelInfo
 from service.pipeline import Pipeline, TextLimits
@@ -152,6 +157,8 @@ def create_app(
         deepl_translate_routes(context),
         file_routes(context, results),
     ]
+    desk = JobDesk(job_store_of(settings), JobCraft(context))
+    metrics.watch_jobs(lambda: desk.census, time.time)
     layers = _layers(context)
     app = _App(
         WorkRoutes(work),
@@ -163,7 +170,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        lifespan=lambda _: _lifespan(context, results, bookkeeper),
+        lifespan=lambda _: _lifespan(context, desk, results, bookkeeper),
         exception_handlers={
             ServiceError: handle_service_error,
             HTTPException: handle_http_error,
@@ -172,7 +179,8 @@ def create_app(
     others = [
         routes(context) for routes in (language_routes, deepl_routes, model_routes, probe_routes)
     ]
-    for router in (*work, download_routes(results), *others, libretranslate_routes(app, context)):
+    keeping = [download_routes(results), job_routes(context, desk)]
+    for router in (*work, *keeping, *others, libretranslate_routes(app, context)):
         app.include_router(router)
     add_pages(app)
     use_own_document(app)
@@ -188,7 +196,10 @@ def _layers(context: ApiContext) -> list[Layer]:
         partial(
             BodyLimit,
             max_body_bytes=settings.max_body_bytes,
-            by_path={"/translate_file": settings.max_file_bytes + FORM_BYTES},
+            by_path={
+                "/translate_file": settings.max_file_bytes + FORM_BYTES,
+                "/jobs": settings.max_job_body_bytes,
+            },
         )
     ]
     if context.ledger is not None:
@@ -248,20 +259,35 @@ class _App(FastAPI):
 
 @asynccontextmanager
 async def _lifespan(
-    context: ApiContext, results: Results, bookkeeper: Bookkeeper | None
+    context: ApiContext, desk: JobDesk, results: Results, bookkeeper: Bookkeeper | None
 ) -> AsyncIterator[None]:
     engines = [model.engine for model in context.catalogue.models]
     for engine in engines:
         engine.start()
     async with nullcontext() if bookkeeper is None else bookkeeper:
+        await desk.start()
         context.lifecycle.serve()
         try:
             yield
         finally:
             context.lifecycle.drain()
+            await desk.stop()  # a job goes on where it was, after the next start
             for engine in engines:
                 await asyncio.to_thread(engine.close)  # joins its workers
             results.close()
+
+
+def job_store_of(settings: Settings) -> Callable[[], JobStore]:
+    """Opens the store of jobs.
+
+    Raises:
+        SettingsError: It cannot be opened.
+    """
+    limits = JobLimits(settings.max_jobs, settings.max_jobs_bytes, settings.job_age_s)
+    open_store = partial(JobStore, settings.jobs_dir, limits, time.time)
+    if settings.jobs_dir is not None:
+        open_store().close()  # whoever starts the service hears of it at once
+    return open_store
 
 
 def engine_limits(settings: Settings, device: Device = Device.CPU) -> EngineLimits:

@@ -7,6 +7,8 @@
     |  |- UnknownModel                unknown_model         404
     |  |- UnknownFile                 unknown_file          404
     |  |- UnknownGlossary             unknown_glossary      404
+    |  |- UnknownJob                  unknown_job           404
+    |  |- JobUnfinished               job_unfinished        409
     |  `- NotOffered                  not_offered           403
     |- Forbidden                      forbidden             403
     |  `- QuotaExceeded               quota_exceeded        403
@@ -80,6 +82,16 @@ class UnknownFile(RequestError):
 class UnknownGlossary(RequestError):
     code = "unknown_glossary"
     http_status = 404
+
+
+class UnknownJob(RequestError):
+    code = "unknown_job"
+    http_status = 404
+
+
+class JobUnfinished(RequestError):
+    code = "job_unfinished"
+    http_status = 409
 
 
 class Forbidden(ServiceError):

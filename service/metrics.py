@@ -8,6 +8,7 @@ tasks, error codes, names of loaded bundles.
 import platform
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from prometheus_client import (
     CollectorRegistry,
@@ -20,6 +21,7 @@ from prometheus_client import (
 
 from service.domain import Direction, FinishReason, Task
 from service.errors import Cancelled, DeadlineExceeded, Draining, EngineDead
+from service.jobs.store import Census, State
 from service.trust.guard import Problem
 
 OK = "ok"
@@ -127,6 +129,17 @@ class Metrics:
         )
         for provider in REQUESTS:
             requested.labels(provider).set(provider == requested_provider)
+        self._jobs = Gauge(
+            "seq2serve_jobs",
+            "Jobs that are kept, by how they stand.",
+            ["state"],
+            registry=registry,
+        )
+        self._oldest_job = Gauge(
+            "seq2serve_oldest_job_seconds",
+            "Seconds since the oldest unfinished job was submitted; 0 without one.",
+            registry=registry,
+        )
         self._add_model_metrics(registry)
         self._add_decoding_metrics(registry)
         # A series that first appears with its first error hides that error from rate().
@@ -324,6 +337,21 @@ class Metrics:
     def watch_model(self, model: str, alive: Callable[[], bool]) -> None:
         """Ask at every scrape whether a model's engine is alive."""
         self._model_ready.labels(model).set_function(lambda: float(alive()))
+
+    def watch_jobs(self, census: Callable[[], Census], now_s: Callable[[], float]) -> None:
+        """Ask at every scrape how many jobs there are, and how old the oldest is."""
+
+        def count(state: State) -> float:
+            return census().states.get(state, 0)
+
+        for state in State:
+            self._jobs.labels(state).set_function(partial(count, state))
+
+        def age_s() -> float:
+            oldest_s = census().oldest_s
+            return 0.0 if oldest_s is None else max(0.0, now_s() - oldest_s)
+
+        self._oldest_job.set_function(age_s)
 
     def add_failed_model(self, model: str) -> None:
         """Show a bundle that was refused."""

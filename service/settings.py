@@ -222,6 +222,41 @@ class Settings(BaseSettings):
         description="Seconds that a translated file can be fetched.",
     )
 
+    jobs_dir: Path | None = Field(
+        default=None,
+        description=(
+            "Directory where jobs are kept, for this process alone; made if it is not there. "
+            "Unset: jobs are kept in memory, and lost when the process ends."
+        ),
+    )
+    max_jobs: int = Field(
+        default=1000, ge=1, description="Jobs that are kept, finished ones too; beyond it 429."
+    )
+    max_job_chars: int = Field(
+        default=1_000_000,
+        ge=1,
+        description="Characters of all texts of one job; beyond it the answer is 413.",
+    )
+    max_job_body_bytes: int = Field(
+        default=8_388_608,
+        ge=1024,
+        description="Bytes of the body of `POST /jobs`; as `max_body_bytes` for other requests.",
+    )
+    max_jobs_bytes: int = Field(
+        default=268_435_456,
+        ge=65_536,
+        description=(
+            "Bytes that all jobs may take when a new one comes; beyond it 429. Their results are "
+            "not known by then, so leave as much again on the disk."
+        ),
+    )
+    job_age_s: float = Field(
+        default=86_400.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Seconds that a finished job and its result are kept.",
+    )
+
     default_timeout_s: float = Field(
         default=30.0,
         gt=0,

@@ -10,7 +10,13 @@ from pydantic.json_schema import models_json_schema
 from starlette.responses import Response
 
 from service.api.deepl.requests import DeepLTranslateRequest
-from service.api.requests import DetectRequest, FileRequest, SummarizeRequest, TranslateRequest
+from service.api.requests import (
+    DetectRequest,
+    FileRequest,
+    JobRequest,
+    SummarizeRequest,
+    TranslateRequest,
+)
 from service.api.responses import (
     DetectedLanguage,
     ErrorBody,
@@ -27,6 +33,7 @@ _REQUESTS: tuple[type[BaseModel], ...] = (
     SummarizeRequest,
     FileRequest,
     DetectRequest,
+    JobRequest,
     DeepLTranslateRequest,
 )
 _BODY_TYPES = ("application/json", "application/x-www-form-urlencoded", "multipart/form-data")
@@ -71,12 +78,13 @@ def documented(
     body_types: Sequence[str] = _BODY_TYPES,
     errors: dict[int, str] | None = None,
     error_model: type[BaseModel] = ErrorBody,
+    status: int = 200,
 ) -> dict[str, Any]:
     """Keyword arguments for a route's decorator.
 
     Args:
         summary: One line.
-        answer: Model of the 200.
+        answer: Model of the answer when all is well.
         example: Such an answer, as JSON.
         request: Model of the body, which the route reads by itself from JSON or a form.
         request_example: Such a body, as JSON.
@@ -85,16 +93,22 @@ def documented(
         body_types: How the body may be sent.
         errors: Status and meaning of each error.
         error_model: Their body.
+        status: Of the answer when all is well.
     """
     responses: dict[int | str, dict[str, Any]] = {
-        status: {"model": error_model, "description": meaning}
-        for status, meaning in (errors or {}).items()
+        code: {"model": error_model, "description": meaning}
+        for code, meaning in (errors or {}).items()
     }
     content = {"application/json": {"example": example}}
     if events is not None:
         content["text/event-stream"] = {"schema": _EVENT, "example": events}
-    responses[200] = {"content": content}
-    route: dict[str, Any] = {"summary": summary, "response_model": answer, "responses": responses}
+    responses[status] = {"content": content}
+    route: dict[str, Any] = {
+        "summary": summary,
+        "status_code": status,
+        "response_model": answer,
+        "responses": responses,
+    }
     if request is not None:
         schema = {"$ref": _SCHEMAS.format(model=request.__name__)}
         route["openapi_extra"] = {

@@ -314,6 +314,18 @@ class DetectRequest(Sent):
     secret: Any = Field(default=None, description="Ignored.")
 
 
+class JobRequest(Sent):
+    """One of the two: what a job is to do, in the words of the route that does it at once."""
+
+    translate: TranslateRequest | None = Field(
+        default=None, description="The body of POST /translate, without stream and timeout_s."
+    )
+    summarize: SummarizeRequest | None = Field(
+        default=None, description="The body of POST /summarize, without stream and timeout_s."
+    )
+    api_key: Any = Field(default=None, description="Beside it, not in it.")
+
+
 M = TypeVar("M", bound=Sent)
 
 

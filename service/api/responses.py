@@ -185,6 +185,26 @@ class SummarizeResponse(Answer):
     details: list[TextDetail | ItemError] | None = None
 
 
+class JobProgress(Answer):
+    """Sentences of all texts of a job."""
+
+    done: int
+    total: int
+
+
+class JobStatus(Answer):
+    """A job as it stands."""
+
+    id: str = Field(description="Cannot be guessed: whoever has it, and the key, has the job.")
+    task: Literal["translate", "summarize"]
+    status: Literal["queued", "running", "done", "failed", "deleted"]
+    sentences: JobProgress
+    created_at: str = Field(description="ISO 8601, as all times.")
+    finished_at: str | None = Field(default=None, description="Present when done or failed.")
+    deleted_at: str | None = Field(default=None, description="Until then, the result is kept.")
+    error: ItemError | None = Field(default=None, description="Present when failed.")
+
+
 class Language(Answer):
     """A language and where it can be translated to; itself always."""
 

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from service.api.access import charge
 from service.api.answers import Job, details_of, places_of, text_request
 from service.api.context import ApiContext
+from service.api.directions import Assignment
 from service.api.openapi import SUMMARIZE
 from service.api.reading import read_fields
 from service.api.record import record_of
@@ -32,12 +33,9 @@ def summarize_routes(context: ApiContext) -> APIRouter:
             texts = texts_of(wanted.text, "text", context.settings.max_texts)
             charge(request.scope, sum(map(len, texts)))
             deadline = deadline_of(wanted.timeout_s, context.settings)
-            model = context.catalogue.summarizer(wanted.language, wanted.model)
-            direction = next(
-                (each for each in model.manifest.prefixes if each.source == wanted.language), None
-            )
+            chosen = summarizer_of(context, wanted)
             jobs = [
-                Job(model, text_request(text, direction, wanted, deadline.instant_s))
+                Job(chosen.model, text_request(text, chosen.direction, wanted, deadline.instant_s))
                 for text in texts
             ]
             if wanted.stream:
@@ -47,19 +45,38 @@ def summarize_routes(context: ApiContext) -> APIRouter:
                     context.lifecycle,
                     jobs[0],
                     deadline,
-                    lambda answer: _body(wanted, jobs, [answer]),
+                    lambda answer: summarize_body(wanted, jobs, [answer]),
                 )
             answers = await answer_jobs(
                 request, context.lifecycle, jobs, deadline, keep_going=bool(wanted.want)
             )
-            return json_answer(_body(wanted, jobs, answers), jobs)
+            return json_answer(summarize_body(wanted, jobs, answers), jobs)
 
     return router
 
 
-def _body(
+def summarizer_of(context: ApiContext, wanted: SummarizeRequest) -> Assignment:
+    """Who summarizes the texts of a request.
+
+    Raises:
+        RequestError: Nobody does.
+    """
+    model = context.catalogue.summarizer(wanted.language, wanted.model)
+    directions = list(model.manifest.prefixes)
+    fitting = [each for each in directions if each.source == wanted.language]
+    return Assignment((fitting or directions)[0], model, None)
+
+
+def summarize_body(
     wanted: SummarizeRequest, jobs: Sequence[Job], answers: Sequence[TextResponse | ServiceError]
 ) -> SummarizeResponse:
+    """The body of the answer.
+
+    Args:
+        wanted: The request.
+        jobs: Its texts.
+        answers: One for each.
+    """
     is_list = isinstance(wanted.text, list)
     done = [answer if isinstance(answer, TextResponse) else None for answer in answers]
     texts = [answer and answer.text for answer in done]

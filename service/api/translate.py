@@ -33,24 +33,7 @@ def translate_routes(context: ApiContext) -> APIRouter:
             texts = texts_of(wanted.q, "q", context.settings.max_texts)
             charge(request.scope, sum(map(len, texts)))
             deadline = deadline_of(wanted.timeout_s, context.settings)
-            assigned = assignments_of(
-                context,
-                texts,
-                wanted.source,
-                wanted.target,
-                wanted.model,
-                markup=wanted.markup,
-            )
-            glossaries = glossaries_of(context, wanted, assigned)
-            jobs = [
-                Job(
-                    each.model,
-                    text_request(
-                        text, each.direction, wanted, deadline.instant_s, glossaries=terms
-                    ),
-                )
-                for text, each, terms in zip(texts, assigned, glossaries, strict=True)
-            ]
+            jobs, assigned = translate_jobs(context, wanted, texts, deadline.instant_s)
             if wanted.stream:
                 refuse_list(wanted.q, "q")
                 return EventStream(
@@ -58,12 +41,12 @@ def translate_routes(context: ApiContext) -> APIRouter:
                     context.lifecycle,
                     jobs[0],
                     deadline,
-                    lambda answer: _body(wanted, jobs, [answer], assigned),
+                    lambda answer: translate_body(wanted, jobs, [answer], assigned),
                 )
             answers = await answer_jobs(
                 request, context.lifecycle, jobs, deadline, keep_going=bool(wanted.want)
             )
-            return json_answer(_body(wanted, jobs, answers, assigned), jobs)
+            return json_answer(translate_body(wanted, jobs, answers, assigned), jobs)
 
     router.post("/translate", **TRANSLATE)(translate)
     # Some clients send a GET with everything in the query string.
@@ -71,12 +54,42 @@ def translate_routes(context: ApiContext) -> APIRouter:
     return router
 
 
-def _body(
+def translate_jobs(
+    context: ApiContext, wanted: TranslateRequest, texts: Sequence[str], deadline_s: float
+) -> tuple[list[Job], list[Assignment]]:
+    """What the texts of a request ask of whom.
+
+    Raises:
+        RequestError: Nobody can do it.
+    """
+    assigned = assignments_of(
+        context, texts, wanted.source, wanted.target, wanted.model, markup=wanted.markup
+    )
+    glossaries = glossaries_of(context, wanted, assigned)
+    jobs = [
+        Job(
+            each.model,
+            text_request(text, each.direction, wanted, deadline_s, glossaries=terms),
+        )
+        for text, each, terms in zip(texts, assigned, glossaries, strict=True)
+    ]
+    return jobs, assigned
+
+
+def translate_body(
     wanted: TranslateRequest,
     jobs: Sequence[Job],
     answers: Sequence[TextResponse | ServiceError],
     assigned: Sequence[Assignment],
 ) -> TranslateResponse:
+    """The body of the answer.
+
+    Args:
+        wanted: The request.
+        jobs: Its texts.
+        answers: One for each.
+        assigned: The same.
+    """
     is_list = isinstance(wanted.q, list)
     texts = [answer.text if isinstance(answer, TextResponse) else None for answer in answers]
     fields: dict[str, object] = {"translatedText": texts if is_list else texts[0]}

@@ -57,6 +57,7 @@ def test_codes_are_those_of_the_error_tree() -> None:
         "engine_dead",
         "forbidden",
         "internal",
+        "job_unfinished",
         "method_not_allowed",
         "not_found",
         "not_offered",
@@ -67,6 +68,7 @@ def test_codes_are_those_of_the_error_tree() -> None:
         "unavailable",
         "unknown_file",
         "unknown_glossary",
+        "unknown_job",
         "unknown_model",
         "unsupported_language",
     ]

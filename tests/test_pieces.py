@@ -1,0 +1,52 @@
+"""A text in pieces: nothing is lost, and the answers put together are the answer."""
+
+import asyncio
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service.pipeline import SearchOverrides, StageTimes, TextRequest
+from service.pipeline.pieces import Piece, joined, pieces_of
+from service.text.segment import split
+from service.text.tokenizer import Tokenizer
+from tests.test_pipeline import ANY_TEXT, FakeEngine, pipeline
+
+NO_TIME = StageTimes(0, 0, 0, 0, 0)
+sizes = st.integers(1, 40)
+
+
+@given(text=ANY_TEXT, sentences=st.integers(1, 4), characters=sizes)
+def test_pieces_are_the_text(text: str, sentences: int, characters: int) -> None:
+    pieces = list(pieces_of(text, "en", sentences=sentences, characters=characters))
+    assert "".join(text[piece.start : piece.end] for piece in pieces) == text
+    for piece in pieces:
+        within = text[piece.start : piece.end]
+        if len(within.splitlines()) > 1:
+            assert piece.sentences <= sentences
+            assert len(within) <= characters
+    segments = split(text, "en").segments
+    with_words = sum(any(map(str.isalnum, segment.text)) for segment in segments)
+    assert sum(piece.sentences for piece in pieces) == with_words
+
+
+@settings(max_examples=60)
+@given(text=ANY_TEXT, sentences=st.integers(1, 4), characters=sizes, count=st.integers(1, 3))
+def test_joined_answers_are_the_answer(
+    tokenizer: Tokenizer, text: str, sentences: int, characters: int, count: int
+) -> None:
+    request = TextRequest(
+        text,
+        options=SearchOverrides(num_hypotheses=count),
+        want_tokens=True,
+        want_alignment=True,
+    )
+    translator = pipeline(tokenizer, FakeEngine())
+    whole = asyncio.run(translator.run(request))
+    pieces = list(pieces_of(text, "en", sentences=sentences, characters=characters))
+    pieces = pieces or [Piece(0, 0, 0)]
+    answers = [
+        asyncio.run(translator.run(replace(request, text=text[piece.start : piece.end])))
+        for piece in pieces
+    ]
+    assert replace(joined(pieces, answers), times=NO_TIME) == replace(whole, times=NO_TIME)

@@ -28,10 +28,17 @@ class Markup:
         format: HTML, whole documents and fragments, or XML.
         ignore_tags: Names of elements that are kept with all that is in them, beside those that
             say so themselves (``translate="no"``) and, in HTML, code and the like.
+        splitting_tags: Names of elements that end a paragraph, whatever is around them.
+        non_splitting_tags: Names of elements that stand in running text, whatever they are.
+        has_outline: Whether other elements may end a paragraph: those of HTML that do, and in
+            XML those among elements only.
     """
 
     format: Format
     ignore_tags: frozenset[str] = frozenset()
+    splitting_tags: frozenset[str] = frozenset()
+    non_splitting_tags: frozenset[str] = frozenset()
+    has_outline: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +151,7 @@ class _Item:
 def _items(all_tokens: Sequence[Token], markup: Markup) -> Iterator[_Item | str]:
     """What stands in running text, and as strings what ends a paragraph."""
     is_html = markup.format == "html"
-    running = (
-        [token.name not in BLOCK for token in all_tokens]
-        if is_html
-        else in_running_text(all_tokens)
-    )
+    running = _in_running_text(all_tokens, markup)
     index = 0
     while index < len(all_tokens):
         token = all_tokens[index]
@@ -163,6 +166,23 @@ def _items(all_tokens: Sequence[Token], markup: Markup) -> Iterator[_Item | str]
         else:
             yield _Item(source, _tag(token, source, is_html=is_html, is_kept=is_kept))
         index = end
+
+
+def _in_running_text(all_tokens: Sequence[Token], markup: Markup) -> list[bool]:
+    """For each token whether it is a tag within a paragraph; one of the two lists may say so."""
+    if not markup.has_outline:
+        found = [True] * len(all_tokens)
+    elif markup.format == "html":
+        found = [token.name not in BLOCK for token in all_tokens]
+    else:
+        found = in_running_text(all_tokens)
+    if not markup.splitting_tags and not markup.non_splitting_tags:
+        return found
+    return [
+        token.name in markup.non_splitting_tags
+        or (is_running and token.name not in markup.splitting_tags)
+        for token, is_running in zip(all_tokens, found, strict=True)
+    ]
 
 
 def _is_kept(token: Token, markup: Markup) -> bool:

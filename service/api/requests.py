@@ -22,7 +22,7 @@ from pydantic import (
 
 from service.api.upload import SentFile
 from service.errors import RequestError
-from service.markup.document import Markup
+from service.markup.document import Markup, tag_names
 from service.pipeline.request import SearchOverrides
 
 Want = Literal["scores", "alignment", "tokens"]
@@ -231,7 +231,7 @@ class TranslateRequest(WorkRequest, TermFields):
         """How the texts are marked up."""
         if self.format == "text":
             return None
-        return Markup(self.format, frozenset(self.ignore_tags))
+        return Markup(self.format, tag_names(self.ignore_tags, self.format))
 
     @model_validator(mode="after")
     def _markup_is_offered(self) -> Self:

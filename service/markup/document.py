@@ -1,6 +1,6 @@
 """A document as paragraphs to translate, and all that is around them, kept byte for byte."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -39,6 +39,11 @@ class Markup:
     splitting_tags: frozenset[str] = frozenset()
     non_splitting_tags: frozenset[str] = frozenset()
     has_outline: bool = True
+
+
+def tag_names(given: Iterable[str], format_: Format) -> frozenset[str]:
+    """Names of elements as the tokens of a document have them: HTML knows no case."""
+    return frozenset(name.lower() if format_ == "html" else name for name in given)
 
 
 @dataclass(frozen=True, slots=True)

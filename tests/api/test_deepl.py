@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from service.errors import EngineDead, Overloaded, ServiceError
+from service.markup.document import Markup
 from service.text.segment import Boundaries
 from tests.api.fakes import SUMMARIZER, TRANSLATOR, FakeModels, FakePipeline, served
 from tests.api.local import LocalClient
@@ -86,6 +87,32 @@ class TestTranslate:
             ("ignore_tags", "splitting_tags", "non_splitting_tags"), tags
         )
         assert client.post("/v2/translate", json=fields).status_code == 200
+
+    @pytest.mark.parametrize(
+        ("fields", "markup"),
+        [
+            ({}, Markup("xml")),
+            ({"ignore_tags": ["A", "b"]}, Markup("xml", frozenset("Ab"))),
+            ({"splitting_tags": "a, b"}, Markup("xml", splitting_tags=frozenset("ab"))),
+            ({"non_splitting_tags": "a"}, Markup("xml", non_splitting_tags=frozenset("a"))),
+            ({"outline_detection": "0"}, Markup("xml", has_outline=False)),
+            ({"tag_handling_version": "v2"}, Markup("xml")),
+            (
+                {"tag_handling": "html", "outline_detection": False, "ignore_tags": "A"},
+                Markup("html", frozenset("a")),
+            ),
+        ],
+    )
+    def test_markup(
+        self, client: LocalClient, models: FakeModels, fields: dict[str, Any], markup: Markup
+    ) -> None:
+        sent = FIELDS | {"tag_handling": "xml"} | fields
+        assert client.post("/v2/translate", json=sent).status_code == 200
+        asked = models.translator.asked[-1]
+        assert asked.markup == markup
+        is_html = markup.format == "html"
+        usual = Boundaries.SENTENCES if is_html else Boundaries.LINES_AND_SENTENCES
+        assert asked.boundaries is usual
 
     def test_it_is_counted(self, client: LocalClient) -> None:
         client.post("/v2/translate", json=FIELDS)

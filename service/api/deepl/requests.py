@@ -14,6 +14,7 @@ from service.api.requests import (
     Texts,
     TranslateRequest,
 )
+from service.markup.document import Markup, tag_names
 from service.text.segment import Boundaries
 
 # Asked for, they would change the answer; to take and ignore them would be a lie.
@@ -53,10 +54,12 @@ class DeepLTranslateRequest(Sent):
     show_billed_characters: bool = Field(
         default=True, description="Taken; `billed_characters` is always in the answer."
     )
-    split_sentences: Annotated[Literal["0", "1", "nonewlines"], BeforeValidator(_as_word)] = Field(
-        default="1",
+    split_sentences: (
+        Annotated[Literal["0", "1", "nonewlines"], BeforeValidator(_as_word)] | None
+    ) = Field(
+        default=None,
         description="1: at line breaks and sentence ends; nonewlines: at sentence ends; "
-        "0: nowhere.",
+        "0: nowhere. Unset: nonewlines with `tag_handling` html, else 1.",
     )
     preserve_formatting: bool = Field(
         default=False, description="Taken; formatting is never corrected here."
@@ -73,15 +76,24 @@ class DeepLTranslateRequest(Sent):
         description="`latency_optimized` searches greedily, the others as the model's card says.",
     )
     tag_handling: Literal["xml", "html"] | None = Field(
-        default=None, description="Not offered yet: refused."
+        default=None, description="The texts are marked up; unset: plain text."
     )
     tag_handling_version: Literal["v1", "v2"] | None = Field(
         default=None, description="Taken; there is one."
     )
-    outline_detection: bool = Field(default=True, description="For `tag_handling`.")
-    non_splitting_tags: Tags = Field(default=(), description="For `tag_handling`.")
-    splitting_tags: Tags = Field(default=(), description="For `tag_handling`.")
-    ignore_tags: Tags = Field(default=(), description="For `tag_handling`.")
+    outline_detection: bool = Field(
+        default=True,
+        description="With `tag_handling` xml: whether elements among elements only are paragraphs.",
+    )
+    non_splitting_tags: Tags = Field(
+        default=(), description="With `tag_handling`: elements that stand within a sentence."
+    )
+    splitting_tags: Tags = Field(
+        default=(), description="With `tag_handling`: elements that end a paragraph."
+    )
+    ignore_tags: Tags = Field(
+        default=(), description="With `tag_handling`: elements that are kept as they are."
+    )
     enable_beta_languages: bool = Field(default=False, description="Taken; there are none.")
     auth_key: Any = Field(default=None, description=KEY_MEANING)
 
@@ -103,19 +115,30 @@ class DeepLTranslateRequest(Sent):
             )
         return self
 
-    @model_validator(mode="after")
-    def _tags_are_text(self) -> Self:
-        if self.tag_handling is not None:
-            raise ValueError(f"tag_handling {self.tag_handling} is not offered yet")
-        return self
-
     @property
     def boundaries(self) -> Boundaries:
         """Where the texts are cut into sentences."""
-        return _BOUNDARIES[self.split_sentences]
+        usual = "nonewlines" if self.tag_handling == "html" else "1"
+        return _BOUNDARIES[self.split_sentences or usual]
+
+    @property
+    def markup(self) -> Markup | None:
+        """How the texts are marked up; None for plain text."""
+        if self.tag_handling is None:
+            return None
+        return Markup(
+            self.tag_handling,
+            ignore_tags=tag_names(self.ignore_tags, self.tag_handling),
+            splitting_tags=tag_names(self.splitting_tags, self.tag_handling),
+            non_splitting_tags=tag_names(self.non_splitting_tags, self.tag_handling),
+            has_outline=self.outline_detection or self.tag_handling == "html",
+        )
 
     def as_own(self, source: str, target: str) -> TranslateRequest:
-        """The same as a request of /translate, between these languages."""
+        """The same as a request of /translate, between these languages.
+
+        But for `boundaries` and `markup`, which say more than such a request can.
+        """
         greedy = Options(beam_size=1) if self.model_type == "latency_optimized" else Options()
         return TranslateRequest(q=self.text, source=source, target=target, options=greedy)
 

@@ -49,13 +49,14 @@ def deepl_translate_routes(context: ApiContext) -> APIRouter:
             if wanted.source_lang is not None and wanted.source_lang.lower() != AUTO:
                 source = served_source(catalogue, wanted.source_lang)
             own = wanted.as_own(source, target)
-            assigned = assignments_of(context, texts, source, target)
+            assigned = assignments_of(context, texts, source, target, markup=wanted.markup)
             jobs = [
                 Job(
                     each.model,
                     replace(
                         text_request(text, each.direction, own, deadline.instant_s),
                         boundaries=wanted.boundaries,
+                        markup=wanted.markup,
                     ),
                 )
                 for text, each in zip(texts, assigned, strict=True)

@@ -147,6 +147,7 @@ def _settings_for_one() -> Settings:
             "default_timeout_s": _PATIENCE_S,
             "max_timeout_s": _PATIENCE_S,
             "keys_file": None,
+            "jobs_dir": None,
         }
     )
 

@@ -12,7 +12,7 @@ from model_export.errors import ExportError
 from service.bundle.manifest import Precision
 from service.errors import ServiceError
 
-STEPS = ("prepare", "train", "export", "verify", "evaluate")
+STEPS = ("prepare", "train", "export", "verify", "calibrate", "evaluate")
 
 logger = logging.getLogger("model_export")
 
@@ -47,7 +47,8 @@ def _parser() -> argparse.ArgumentParser:
         "step",
         choices=(*STEPS, "all"),
         help="prepare: corpora and vocabulary; train: resumes where it was killed; export: ONNX "
-        "graphs and manifest; verify: compare with PyTorch; evaluate: score what is served",
+        "graphs and manifest; verify: compare with PyTorch; calibrate: what confidence comes to on "
+        "dev data; evaluate: score what is served",
     )
     parser.add_argument("recipe", type=Path, help="a TOML file; see model_export/recipes")
     parser.add_argument(
@@ -59,8 +60,8 @@ def _parser() -> argparse.ArgumentParser:
         type=Precision,
         choices=list(Precision),
         default=Precision.INT8,
-        help="graphs that `evaluate` scores; int8, which the CPU is served with, goes into the "
-        "manifest",
+        help="graphs that `calibrate` and `evaluate` ask; what int8 gives, which the CPU is "
+        "served with, goes into the manifest",
     )
     return parser
 

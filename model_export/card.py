@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from service.bundle.manifest import Manifest
+from service.domain import Direction
 
 CARD_NAME = "README.md"
 
@@ -23,6 +24,7 @@ def model_card(manifest: Manifest) -> str:
         _facts(manifest, languages),
         f"## Limits\n\n{manifest.limitations}",
         _scores(manifest),
+        _confidence(manifest),
         _data(manifest),
         "## Licence and attribution\n\n"
         f"Weights: {manifest.licence}.\n\n"
@@ -70,6 +72,25 @@ def _scores(manifest: Manifest) -> str:
     return (
         "## Scores\n\nOf what is served: ONNX Runtime, the service's own segmentation and beam "
         "search. Signatures are in the manifest.\n\n" + head + rows
+    )
+
+
+def _confidence(manifest: Manifest) -> str:
+    if not manifest.confidence:
+        return "## Confidence\n\nNot calibrated."
+    head = (
+        "| direction | expected | on held-out dev sentences | mean error | rank correlation |\n"
+        "|---|---|---|---|---|\n"
+    )
+    rows = "\n".join(
+        f"| {Direction(each.source, each.target)} | sentence {each.quality} | "
+        f"{each.held_out.sentences} | {each.held_out.calibration_error:.3f} | "
+        f"{each.held_out.rank_correlation:.2f} |"
+        for each in manifest.confidence
+    )
+    return (
+        "## Confidence\n\nWhat the confidence of an answer says can be expected of it "
+        "(`docs/trust.md`), and how far that was from what came:\n\n" + head + rows
     )
 
 

@@ -7,7 +7,7 @@ bundle's ONNX graphs; what comes out is what an HTTP client would have got.
 import asyncio
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -37,7 +37,7 @@ from service.cores import usable_cores
 from service.domain import Direction, Task
 from service.engine import Engine, EngineLimits
 from service.errors import ServiceError
-from service.pipeline import Pipeline, TextLimits, TextRequest
+from service.pipeline import Pipeline, TextLimits, TextRequest, TextResponse
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +48,17 @@ _PLENTY = 1 << 40
 
 
 def answer_lines(bundle: Bundle, lines: list[str], direction: Direction) -> list[str]:
-    """The service's answer to each line, every line a request of its own.
+    """What the service says to each line, every line a request of its own.
+
+    Raises:
+        ServiceError: The service would have refused a line, or failed.
+    """
+    requests = [TextRequest(line, direction) for line in lines]
+    return [answer.text for answer in answers_to(bundle, requests)]
+
+
+def answers_to(bundle: Bundle, requests: Sequence[TextRequest]) -> list[TextResponse]:
+    """The service's answer to each request.
 
     Raises:
         ServiceError: The service would have refused a line, or failed.
@@ -70,21 +80,21 @@ def answer_lines(bundle: Bundle, lines: list[str], direction: Direction) -> list
     )
     engine.start()
     try:
-        return asyncio.run(_answers(pipeline, [TextRequest(line, direction) for line in lines]))
+        return asyncio.run(_answers(pipeline, requests))
     finally:
         engine.close()
 
 
-async def _answers(pipeline: Pipeline, requests: list[TextRequest]) -> list[str]:
-    texts: list[str] = []
+async def _answers(pipeline: Pipeline, requests: Sequence[TextRequest]) -> list[TextResponse]:
+    answers: list[TextResponse] = []
     with tqdm(total=len(requests), unit="line", desc="decoding") as bar:
         for start in range(0, len(requests), _LINES):
             for outcome in await pipeline.run_many(requests[start : start + _LINES]):
                 if isinstance(outcome, ServiceError):
                     raise outcome
-                texts.append(outcome.text)
-            bar.update(len(texts) - bar.n)
-    return texts
+                answers.append(outcome)
+            bar.update(len(answers) - bar.n)
+    return answers
 
 
 def evaluate_bundle(run: Path, bundle: Bundle) -> list[Score]:

@@ -4,6 +4,7 @@ prepare   corpora            -> data/, vocabulary.spm
 train     data/              -> model.pt
 export    model.pt           -> bundle/ (not yet verified)
 verify    bundle/, model.pt  -> bundle/ (verified), or an error with the first difference
+calibrate bundle/, data/     -> reliability.svg, and `confidence` in the bundle's manifest
 evaluate  bundle/, data/     -> evaluation.json, and the scores in the bundle's manifest
 """
 
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from model_export.bundle import export_bundle
+from model_export.calibration import calibrate_bundle, record_confidence
 from model_export.card import write_card
 from model_export.config import Recipe
 from model_export.corpus import Split, read_split
@@ -42,7 +44,7 @@ def run_step(step: str, recipe: Recipe, run: Path, bundle: Path, precision: Prec
         recipe: What is made.
         run: Working directory; exists.
         bundle: Bundle directory.
-        precision: Graphs that `evaluate` scores.
+        precision: Graphs that `calibrate` and `evaluate` ask.
     """
     match step:
         case "prepare":
@@ -57,10 +59,19 @@ def run_step(step: str, recipe: Recipe, run: Path, bundle: Path, precision: Prec
         case "verify":
             verify_bundle(recipe, run, bundle)
             write_card(Manifest.read(bundle), bundle)
+        case "calibrate":
+            _calibrate_step(run, bundle, precision)
         case "evaluate":
             _evaluate_step(run, bundle, precision)
         case _:
             raise ValueError(f"no step is called {step!r}")
+
+
+def _calibrate_step(run: Path, bundle: Path, precision: Precision) -> None:
+    loaded = load_verified(bundle, Device.CPU, precision, threads=1)
+    confidence = calibrate_bundle(run, loaded)
+    if precision is Precision.INT8:
+        write_card(record_confidence(loaded.manifest, confidence, bundle), bundle)
 
 
 def _evaluate_step(run: Path, bundle: Path, precision: Precision) -> None:

@@ -32,6 +32,7 @@ from service.errors import (
 from service.pipeline import (
     Pipeline,
     SearchOverrides,
+    Sentence,
     TextLimits,
     TextRequest,
     TextResponse,
@@ -39,6 +40,7 @@ from service.pipeline import (
 from service.text.normalise import normalise
 from service.text.segment import split
 from service.text.tokenizer import Tokenizer
+from service.trust.confidence import Calibration
 
 ANY_TEXT = st.lists(
     st.one_of(
@@ -72,6 +74,7 @@ class Manifest:
     prefixes: Mapping[Direction, tuple[int, ...]] = field(
         default_factory=lambda: {Direction("en", "de"): ()}
     )
+    calibrations: Mapping[Direction, Calibration] = field(default_factory=dict)
     limits: Limits = Limits()
     search: SearchOptions = DEFAULTS
     marks: MarkIds | None = None
@@ -238,6 +241,24 @@ class TestTranslation:
         assert len(response.alternatives) == 2
         assert all(text.startswith("Tom. ") for text in response.alternatives)
         assert [len(each.hypotheses) for each in response.sentences] == [1, 3]
+
+    def test_confidence_is_that_of_the_direction(self, tokenizer: Tokenizer) -> None:
+        german = Calibration(0.0, 0.0, 1.0, 0.0, ((0.0, 0.25), (1.0, 0.75)))
+        manifest = Manifest(
+            prefixes={Direction("en", "de"): (), Direction("en", "fr"): ()},
+            calibrations={Direction("en", "de"): german},
+        )
+
+        def asked(direction: Direction | None, *, want: bool = True) -> Sentence:
+            request = TextRequest("Tom.", direction, want_confidence=want)
+            return ask(tokenizer, request, manifest)[0].sentences[0]
+
+        first = asked(None)
+        assert first.signs is not None
+        assert first.confidence == german.confidence(first.signs)
+        assert asked(Direction("en", "de")).confidence == first.confidence
+        assert asked(Direction("en", "fr")).confidence is None
+        assert asked(None, want=False).signs is None
 
     @given(text=ANY_TEXT)
     def test_every_span_points_at_its_text(self, tokenizer: Tokenizer, text: str) -> None:

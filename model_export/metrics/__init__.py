@@ -32,6 +32,8 @@ from model_export.metrics.overlap import (
     chrf,
     multi30k_bleu,
     rouge,
+    sentence_chrf,
+    sentence_rouge_l,
 )
 from model_export.metrics.score import Better, Score
 
@@ -52,6 +54,8 @@ __all__ = [
     "multi30k_bleu",
     "repetitions",
     "rouge",
+    "sentence_chrf",
+    "sentence_rouge_l",
     "source_copies",
     "token_f1",
     "unsupported_names",

@@ -40,6 +40,16 @@ def chrf(hypotheses: Sequence[str], references: Sequence[str]) -> Score:
     return Score("chrF", found.score, signature, Better.HIGHER, sentences)
 
 
+def sentence_chrf(hypotheses: Sequence[str], references: Sequence[str]) -> list[float]:
+    """chrF2 of each sentence by itself, 0 to 100."""
+    check_aligned(hypotheses=hypotheses, references=references)
+    metric = CHRF()
+    return [
+        metric.sentence_score(hypothesis, [reference]).score
+        for hypothesis, reference in zip(hypotheses, references, strict=True)
+    ]
+
+
 def multi30k_bleu(hypotheses: Sequence[str], references: Sequence[str], language: str) -> Score:
     """multi-bleu.perl over lower-cased Moses tokens, as Multi30k's published tables have it.
 
@@ -136,16 +146,12 @@ def rouge(hypotheses: Sequence[str], references: Sequence[str]) -> RougeScores:
     """
     sentences = check_aligned(hypotheses=hypotheses, references=references)
     kinds = ("rouge1", "rouge2", "rougeL")
-    scorer = RougeScorer(list(kinds), use_stemmer=False)
-    found = [
-        scorer.score(target=reference, prediction=hypothesis)
-        for hypothesis, reference in zip(hypotheses, references, strict=True)
-    ]
+    found = list(_rouge(kinds, hypotheses, references))
     signature = f"F1|mean of sentences|unstemmed|rouge-score:{version('rouge-score')}"
     scores = [
         Score(
             f"ROUGE-{kind.removeprefix('rouge')}",
-            100.0 * fmean(sentence[kind].fmeasure for sentence in found),
+            fmean(sentence[kind] for sentence in found),
             signature,
             Better.HIGHER,
             sentences,
@@ -153,3 +159,19 @@ def rouge(hypotheses: Sequence[str], references: Sequence[str]) -> RougeScores:
         for kind in kinds
     ]
     return RougeScores(*scores)
+
+
+def sentence_rouge_l(hypotheses: Sequence[str], references: Sequence[str]) -> list[float]:
+    """ROUGE-L of each sentence by itself: unstemmed F1, 0 to 100."""
+    check_aligned(hypotheses=hypotheses, references=references)
+    return [found["rougeL"] for found in _rouge(("rougeL",), hypotheses, references)]
+
+
+def _rouge(
+    kinds: Sequence[str], hypotheses: Sequence[str], references: Sequence[str]
+) -> Iterator[dict[str, float]]:
+    """F1 of each kind, 0 to 100, for each sentence."""
+    scorer = RougeScorer(list(kinds), use_stemmer=False)
+    for hypothesis, reference in zip(hypotheses, references, strict=True):
+        found = scorer.score(target=reference, prediction=hypothesis)
+        yield {kind: 100.0 * found[kind].fmeasure for kind in kinds}

@@ -18,7 +18,7 @@ from service.api.responses import (
     WeightedPlace,
 )
 from service.domain import Direction
-from service.errors import ServiceError
+from service.errors import RequestError, ServiceError
 from service.pipeline.request import TextRequest
 from service.pipeline.response import Hypothesis, MarkUse, Sentence, StageTimes, TextResponse
 from service.text.alignment import AlignedWord
@@ -59,9 +59,30 @@ def text_request(
         priority=_PRIORITIES[wanted.priority],
         want_tokens="tokens" in wanted.want,
         want_alignment="alignment" in wanted.want,
+        want_confidence="confidence" in wanted.details,
         markup=wanted.markup,
         glossaries=glossaries,
     )
+
+
+def check_confidence(jobs: Sequence[Job], wanted: WorkRequest) -> None:
+    """Refuse a bound on a confidence that a model does not have.
+
+    Raises:
+        RequestError: `min_confidence` was sent, and a model was not calibrated for what it does.
+    """
+    if wanted.min_confidence is None:
+        return
+    for job in jobs:
+        if job.model is None:
+            continue
+        manifest = job.model.manifest
+        direction = job.request.direction or next(iter(manifest.prefixes))
+        if direction not in manifest.calibrations:
+            raise RequestError(
+                f"min_confidence is {wanted.min_confidence:g}; model {manifest.name} has no "
+                f"calibrated confidence for {direction}"
+            )
 
 
 def unchanged(text: str) -> TextResponse:
@@ -122,13 +143,13 @@ def headers_of(jobs: Sequence[Job]) -> dict[str, str]:
 
 
 def details_of(
-    jobs: Sequence[Job], answers: Sequence[TextResponse | ServiceError], want: Collection[Want]
+    jobs: Sequence[Job], answers: Sequence[TextResponse | ServiceError], wanted: WorkRequest
 ) -> list[TextDetail | ItemError]:
-    """One entry per text."""
+    """What a request wants to know of its answers: one entry per text."""
     return [
         ItemError(error=str(answer), code=answer.code)
         if isinstance(answer, ServiceError)
-        else _detail(job, answer, want)
+        else _detail(job, answer, wanted)
         for job, answer in zip(jobs, answers, strict=True)
     ]
 
@@ -138,7 +159,7 @@ def places_of(spans: Sequence[Span]) -> list[Place]:
     return [_place(span) for span in spans]
 
 
-def _detail(job: Job, answer: TextResponse, want: Collection[Want]) -> TextDetail:
+def _detail(job: Job, answer: TextResponse, wanted: WorkRequest) -> TextDetail:
     return TextDetail(
         model=None if job.model is None else job.model.manifest.name,
         provider=None if job.model is None else job.model.provider,
@@ -147,19 +168,25 @@ def _detail(job: Job, answer: TextResponse, want: Collection[Want]) -> TextDetai
         seconds={
             stage.removesuffix("_s"): getattr(answer.times, stage) for stage in StageTimes.__slots__
         },
-        sentences=[_sentence(sentence, want) for sentence in answer.sentences],
+        sentences=[_sentence(sentence, wanted) for sentence in answer.sentences],
     )
 
 
-def _sentence(sentence: Sentence, want: Collection[Want]) -> SentenceDetail:
-    rescue = {"avoided": list(sentence.avoided)} if sentence.avoided else {}
+def _sentence(sentence: Sentence, wanted: WorkRequest) -> SentenceDetail:
+    more: dict[str, object] = {}
+    if sentence.avoided:
+        more["avoided"] = list(sentence.avoided)
+    if "confidence" in wanted.details:
+        more["confidence"] = sentence.confidence
+    if wanted.min_confidence is not None and sentence.confidence is not None:
+        more["below_min_confidence"] = sentence.confidence < wanted.min_confidence
     return SentenceDetail(
         source=_place(sentence.source_span),
         is_part=sentence.is_part,
-        hypotheses=[_hypothesis(each, want) for each in sentence.hypotheses],
+        hypotheses=[_hypothesis(each, wanted.want) for each in sentence.hypotheses],
         problems=list(sentence.problems),
         rescued=bool(sentence.avoided),
-        **rescue,
+        **more,  # type: ignore[arg-type]  # each under its own name, see above
     )
 
 

@@ -25,7 +25,7 @@ from service.errors import RequestError
 from service.markup.document import Markup, tag_names
 from service.pipeline.request import SearchOverrides
 
-Want = Literal["scores", "alignment", "tokens"]
+Want = Literal["scores", "alignment", "tokens", "confidence"]
 
 
 def _text_or_texts(value: Any) -> Any:
@@ -133,6 +133,13 @@ class WorkRequest(Sent):
         alias="return",
         description="What `details` should hold; without it there is none.",
     )
+    min_confidence: Annotated[float, _Number, Field(ge=0, le=1)] | None = Field(
+        default=None,
+        description=(
+            "`details` says which sentences can be expected to be worse than this, as if "
+            "`return` had `confidence`. They are given all the same."
+        ),
+    )
     priority: Literal["interactive", "batch"] = Field(
         default="interactive",
         description=(
@@ -152,6 +159,13 @@ class WorkRequest(Sent):
     )
     api_key: Any = Field(default=None, description=KEY_MEANING)
     secret: Any = Field(default=None, description="LibreTranslate's own page sends it; ignored.")
+
+    @property
+    def details(self) -> tuple[Want, ...]:
+        """What `details` should hold; () for none."""
+        if self.min_confidence is None or "confidence" in self.want:
+            return self.want
+        return (*self.want, "confidence")
 
     @property
     def num_hypotheses(self) -> int | None:

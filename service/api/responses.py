@@ -110,6 +110,15 @@ class SentenceDetail(Answer):
     avoided: list[Problem] | None = Field(
         default=None, description="The problems of that one; present when rescued."
     )
+    confidence: float | None = Field(
+        default=None,
+        description=(
+            "Expected quality of the answer, 0 to 1; null from a model that was not calibrated."
+        ),
+    )
+    below_min_confidence: bool | None = Field(
+        default=None, description="Present when `min_confidence` was sent."
+    )
 
 
 class TextDetail(Answer):

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from service.api.access import charge
-from service.api.answers import Job, details_of, places_of, text_request
+from service.api.answers import Job, check_confidence, details_of, places_of, text_request
 from service.api.context import ApiContext
 from service.api.directions import Assignment
 from service.api.openapi import SUMMARIZE
@@ -38,6 +38,7 @@ def summarize_routes(context: ApiContext) -> APIRouter:
                 Job(chosen.model, text_request(text, chosen.direction, wanted, deadline.instant_s))
                 for text in texts
             ]
+            check_confidence(jobs, wanted)
             if wanted.stream:
                 refuse_list(wanted.text, "text")
                 return EventStream(
@@ -48,7 +49,7 @@ def summarize_routes(context: ApiContext) -> APIRouter:
                     lambda answer: summarize_body(wanted, jobs, [answer]),
                 )
             answers = await answer_jobs(
-                request, context.lifecycle, jobs, deadline, keep_going=bool(wanted.want)
+                request, context.lifecycle, jobs, deadline, keep_going=bool(wanted.details)
             )
             return json_answer(summarize_body(wanted, jobs, answers), jobs)
 
@@ -88,8 +89,8 @@ def summarize_body(
     if (wanted.num_hypotheses or 1) > 1:
         others = [list(answer.alternatives) if answer else [] for answer in done]
         fields["alternatives"] = others if is_list else others[0]
-    if wanted.want:
-        fields["details"] = details_of(jobs, answers, wanted.want)
+    if wanted.details:
+        fields["details"] = details_of(jobs, answers, wanted)
     return SummarizeResponse.model_validate(fields)
 
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from service.api.access import charge
-from service.api.answers import Job, details_of, text_request
+from service.api.answers import Job, check_confidence, details_of, text_request
 from service.api.context import ApiContext
 from service.api.directions import AUTO, Assignment, assignments_of
 from service.api.openapi import TRANSLATE
@@ -44,7 +44,7 @@ def translate_routes(context: ApiContext) -> APIRouter:
                     lambda answer: translate_body(wanted, jobs, [answer], assigned),
                 )
             answers = await answer_jobs(
-                request, context.lifecycle, jobs, deadline, keep_going=bool(wanted.want)
+                request, context.lifecycle, jobs, deadline, keep_going=bool(wanted.details)
             )
             return json_answer(translate_body(wanted, jobs, answers, assigned), jobs)
 
@@ -73,6 +73,7 @@ def translate_jobs(
         )
         for text, each, terms in zip(texts, assigned, glossaries, strict=True)
     ]
+    check_confidence(jobs, wanted)
     return jobs, assigned
 
 
@@ -105,6 +106,6 @@ def translate_body(
     if wanted.asks_for_terms:
         terms = terms_of(wanted, answers)
         fields["terms"] = terms if is_list else terms[0]
-    if wanted.want:
-        fields["details"] = details_of(jobs, answers, wanted.want)
+    if wanted.details:
+        fields["details"] = details_of(jobs, answers, wanted)
     return TranslateResponse.model_validate(fields)

@@ -7,13 +7,15 @@ digest of that list names the model's whole content.
 import hashlib
 import json
 from enum import StrEnum
+from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from service.domain import Direction, MarkIds, SearchOptions, SpecialIds, Task
 from service.errors import BundleDamaged
+from service.trust.confidence import Calibration
 
 MANIFEST_NAME = "manifest.json"
 SCHEMA_VERSION = 3
@@ -103,6 +105,57 @@ class Score(_Section):
     beam_size: int
 
 
+class Knot(NamedTuple):
+    """A point of a calibration's curve."""
+
+    weighted_sum: float
+    quality: float
+
+
+class HeldOut(_Section):
+    """How well confidence did on sentences that it was not fitted on."""
+
+    sentences: int
+    calibration_error: float
+    """Mean distance of confidence from quality, over ten groups of like confidence."""
+    rank_correlation: float
+    """Spearman's, of confidence with quality."""
+
+
+class Confidence(_Section):
+    """What the model's probabilities came to on dev data, in one direction."""
+
+    source: str
+    target: str | None
+    """None for a summary."""
+    quality: Literal["chrF", "ROUGE-L"]
+    """What is expected: sentence-level chrF2 or ROUGE-L F1 against a reference, 0 to 1."""
+    typical_token: Annotated[float, Field(ge=0)]
+    """Weight of the tokens' geometric mean probability; see `service.trust.confidence`."""
+    mean_token: Annotated[float, Field(ge=0)]
+    worst_token: Annotated[float, Field(ge=0)]
+    problems: Annotated[float, Field(le=0)]
+    curve: Annotated[tuple[Knot, ...], Field(min_length=1)]
+    precision: Precision
+    sentences: int
+    """Dev sentences it was fitted on."""
+    held_out: HeldOut
+
+    @model_validator(mode="after")
+    def _curve_rises(self) -> "Confidence":
+        for before, after in pairwise(self.curve):
+            if before.weighted_sum >= after.weighted_sum or before.quality > after.quality:
+                raise ValueError("curve: the sums have to ascend, and the qualities not to descend")
+        return self
+
+    @property
+    def calibration(self) -> Calibration:
+        """The same as the service applies it."""
+        return Calibration(
+            self.typical_token, self.mean_token, self.worst_token, self.problems, self.curve
+        )
+
+
 class Verification(_Section):
     """That ONNX Runtime gave what PyTorch gave, and how nearly."""
 
@@ -155,6 +208,8 @@ class Manifest(_Section):
     verification: Verification | None
     """None until `verify` has passed; such a bundle is not served."""
     scores: tuple[Score, ...] = ()
+    confidence: tuple[Confidence, ...] = ()
+    """By direction; without, the service says nothing of confidence there."""
 
     @model_validator(mode="after")
     def _files_are_listed(self) -> "Manifest":
@@ -171,6 +226,11 @@ class Manifest(_Section):
     def prefixes(self) -> dict[Direction, tuple[int, ...]]:
         """What a source of each direction begins with, in the manifest's order."""
         return {Direction(each.source, each.target): each.prefix for each in self.directions}
+
+    @property
+    def calibrations(self) -> dict[Direction, Calibration]:
+        """What confidence is read with, by direction."""
+        return {Direction(each.source, each.target): each.calibration for each in self.confidence}
 
     @property
     def digest(self) -> str:

@@ -32,6 +32,7 @@ from service.pipeline.response import (
 )
 from service.pipeline.settling import Futures, answers, cancel, until_settled
 from service.text.tokenizer import Tokenizer
+from service.trust.confidence import Calibration
 
 __all__ = [
     "Following",
@@ -63,6 +64,8 @@ class Served(Protocol):
     def task(self) -> Task: ...
     @property
     def prefixes(self) -> Mapping[Direction, tuple[int, ...]]: ...
+    @property
+    def calibrations(self) -> Mapping[Direction, Calibration]: ...
     @property
     def limits(self) -> ModelLimits: ...
     @property
@@ -133,7 +136,13 @@ class Pipeline:
             marks=manifest.marks,
         )
         self._writer = Writer(
-            manifest.task, source_tokenizer, target_tokenizer, clock, marks=manifest.marks
+            manifest.task,
+            manifest.calibrations,
+            next(iter(manifest.prefixes)),
+            source_tokenizer=source_tokenizer,
+            target_tokenizer=target_tokenizer,
+            marks=manifest.marks,
+            clock=clock,
         )
 
     async def run(self, request: TextRequest) -> TextResponse:

@@ -1,10 +1,10 @@
 """What the model said, put together as the answer to a text."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter
 
-from service.domain import DecodedSource, MarkIds, Task
+from service.domain import DecodedSource, Direction, MarkIds, Task
 from service.pipeline.holding import MarkedSentence, Written, term_uses
 from service.pipeline.marking import marks_of, moved
 from service.pipeline.plan import Part, Plan
@@ -15,20 +15,35 @@ from service.text.alignment import AlignedWord, SourceWord, align
 from service.text.marks import Mark, encode_marked_with_offsets
 from service.text.normalise import Span
 from service.text.tokenizer import Tokenizer
+from service.trust.confidence import Calibration, signs_of
 
 
 class Writer:
-    """Writes answers of one bundle. Holds nothing that changes."""
+    """Writes answers of one bundle. Holds nothing that changes.
+
+    Args:
+        task: Of the bundle.
+        calibrations: By direction, as far as there are any.
+        default: The direction of a request that names none.
+        source_tokenizer: Of what it reads.
+        target_tokenizer: Of what it writes.
+        marks: Those that the model was taught.
+        clock: Seconds.
+    """
 
     def __init__(
         self,
         task: Task,
+        calibrations: Mapping[Direction, Calibration],
+        default: Direction,
+        *,
         source_tokenizer: Tokenizer,
         target_tokenizer: Tokenizer,
-        clock: Callable[[], float],
-        *,
         marks: MarkIds | None,
+        clock: Callable[[], float],
     ) -> None:
+        self._calibrations = calibrations
+        self._default = default
         self._source_tokenizer = source_tokenizer
         self._target_tokenizer = target_tokenizer
         self._judge = Judge(task, target_tokenizer)
@@ -77,7 +92,7 @@ class Writer:
             text=texts[0],
             alternatives=tuple(texts[1:]),
             sentences=tuple(
-                _sentence(part, source, choice, written)
+                self._sentence(request, part, source, choice, written)
                 for part, source, choice, written in zip(
                     plan.parts, by_part, judged, hypotheses, strict=True
                 )
@@ -120,6 +135,31 @@ class Writer:
             return written
         ids = written.hypothesis.token_ids
         return replace(written, spans=self._target_tokenizer.decode_with_offsets(ids)[1])
+
+    def _sentence(
+        self,
+        request: TextRequest,
+        part: Part,
+        source: DecodedSource,
+        judged: Judged,
+        hypotheses: Sequence[Hypothesis],
+    ) -> Sentence:
+        assert part.decode is not None
+        sentence = Sentence(
+            source_span=(part.start, part.start + len(part.text)),
+            is_part=part.is_part,
+            hypotheses=tuple(hypotheses),
+            source_tokens=len(part.decode.source_ids),
+            decode_steps=source.decode_steps,
+            problems=judged.problems,
+            avoided=judged.avoided,
+        )
+        if not request.want_confidence:
+            return sentence
+        signs = signs_of(judged.written[0].hypothesis, len(judged.problems))
+        calibration = self._calibrations.get(request.direction or self._default)
+        confidence = None if calibration is None else calibration.confidence(signs)
+        return replace(sentence, signs=signs, confidence=confidence)
 
     def _hypothesis(
         self, request: TextRequest, part: Part, written: Written, place: int
@@ -204,18 +244,3 @@ def _by_part(plan: Plan, decoded: Sequence[DecodedSource]) -> list[DecodedSource
     """The engine's answer for each part; None for what was passed through."""
     answers = iter(decoded)
     return [None if part.decode is None else next(answers) for part in plan.parts]
-
-
-def _sentence(
-    part: Part, source: DecodedSource, judged: Judged, hypotheses: Sequence[Hypothesis]
-) -> Sentence:
-    assert part.decode is not None
-    return Sentence(
-        source_span=(part.start, part.start + len(part.text)),
-        is_part=part.is_part,
-        hypotheses=tuple(hypotheses),
-        source_tokens=len(part.decode.source_ids),
-        decode_steps=source.decode_steps,
-        problems=judged.problems,
-        avoided=judged.avoided,
-    )

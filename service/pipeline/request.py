@@ -35,6 +35,8 @@ class TextRequest:
         priority: 0, or more for what may wait longer.
         want_tokens: Fill `Hypothesis.tokens` of the answer.
         want_alignment: Fill `Hypothesis.alignment` of the answer.
+        want_confidence: Fill `Sentence.signs`, and `Sentence.confidence` if the model's
+            probabilities were calibrated for the direction.
         boundaries: Where a text to translate is cut into sentences.
         glossaries: Terms that the translation should have; of two for the same words, the one
             of the first glossary. Refused for a model that was not trained with terms.
@@ -52,6 +54,7 @@ class TextRequest:
     priority: int = 0
     want_tokens: bool = False
     want_alignment: bool = False
+    want_confidence: bool = False
     boundaries: Boundaries = Boundaries.LINES_AND_SENTENCES
     glossaries: tuple[Glossary, ...] = ()
     protected: tuple[Span, ...] = ()

@@ -6,6 +6,7 @@ from service.domain import FinishReason
 from service.text.alignment import AlignedWord
 from service.text.glossary import Entry
 from service.text.normalise import Span
+from service.trust.confidence import Signs
 from service.trust.guard import Problem
 
 
@@ -101,6 +102,9 @@ class Sentence:
         decode_steps: Decoder steps spent on it.
         problems: What the guard sees in the answer.
         avoided: What it saw in the hypothesis of the best score, when another is the answer.
+        signs: What the confidence in the answer is read from; only if asked for.
+        confidence: How good the answer can be expected to be, 0..1; only if asked for, and None
+            from a model that was not calibrated.
     """
 
     source_span: Span
@@ -110,6 +114,8 @@ class Sentence:
     decode_steps: int
     problems: tuple[Problem, ...] = ()
     avoided: tuple[Problem, ...] = ()
+    signs: Signs | None = None
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,5 +7,5 @@ count faults in `model_export.metrics`, so what is served and what is reported a
     numbers     figures by value, whatever the language's spelling
     names       capitalised words that the source does not have
     guard       all of them: (source, output) -> problems
-    rescue      which of several hypotheses to give, by problems and scores
+    confidence  how good an answer can be expected to be
 """

@@ -168,7 +168,16 @@ def shout(request: TextRequest) -> TextResponse:
     return TextResponse(
         text=texts[0],
         alternatives=tuple(texts[1:]),
-        sentences=(Sentence((0, len(text)), False, hypotheses, 3, 4),),
+        sentences=(
+            Sentence(
+                (0, len(text)),
+                False,
+                hypotheses,
+                3,
+                4,
+                confidence=0.625 if request.want_confidence else None,
+            ),
+        ),
         use=None,
         times=StageTimes(0.001, 0.002, 0.003, 0.004, 0.005),
         source_tokens=3,

@@ -320,7 +320,10 @@ class TestOneOfSeveralFails:
                 "unable to parse string as a number"
             ),
         ),
-        ({"return": ["everything"]}, "return.0: input should be 'scores', 'alignment' or 'tokens'"),
+        (
+            {"return": ["everything"]},
+            "return.0: input should be 'scores', 'alignment', 'tokens' or 'confidence'",
+        ),
         ({"timeout_s": 0}, "timeout_s: input should be greater than 0"),
         ({"timeout_s": 500}, "timeout_s is 500; the limit is 120"),
     ],
@@ -364,8 +367,9 @@ def test_an_unknown_field_is_named_with_the_known_ones(client: LocalClient) -> N
 
     assert response.status_code == 400
     assert response.json()["error"] == (
-        'unknown field "targte"; known: alternatives, model, options, return, priority, '
-        "timeout_s, stream, api_key, secret, q, source, target, format, ignore_tags"
+        'unknown field "targte"; known: glossary, do_not_translate, alternatives, model, '
+        "options, return, min_confidence, priority, timeout_s, stream, api_key, secret, q, "
+        "source, target, format, ignore_tags"
     )
 
 

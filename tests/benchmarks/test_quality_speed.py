@@ -12,6 +12,7 @@ from benchmarks.quality_speed import Entry, best_manner, evenly_spaced, verdicts
 from benchmarks.translators import Manner, Ours, Peer
 from service.domain import Direction, SearchOptions, Task
 from service.text.tokenizer import Tokenizer
+from service.trust.confidence import Calibration
 from tests.fakes import TableModel, echo_table
 
 SEARCH = SearchOptions(
@@ -37,6 +38,7 @@ class Manifest:
     prefixes: Mapping[Direction, tuple[int, ...]] = field(
         default_factory=lambda: {Direction("en", "de"): ()}
     )
+    calibrations: Mapping[Direction, Calibration] = field(default_factory=dict)
     limits: Limits = Limits()
     search: SearchOptions = SEARCH
     marks: None = None

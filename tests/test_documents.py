@@ -11,10 +11,12 @@ from service.domain import DecodedSource, DecodeRequest
 from service.errors import DecodingFailed, Overloaded, RequestError, ServiceError, TooLarge
 from service.markup.document import Markup
 from service.pipeline import SearchOverrides, TextRequest, TextResponse
-from service.pipeline.marked import alignment
+from service.pipeline.marked import correspondence
 from service.text.tokenizer import Tokenizer
 from tests.markup.test_document import ANYTHING, markup_of
 from tests.test_pipeline import FakeEngine, ask, echo, pipeline
+from tests.test_terms import MARKS, MODELS, Say, answering
+from tests.test_terms import pipeline as pipeline_with_marks
 
 HTML = Markup("html")
 DOCUMENT = (
@@ -144,5 +146,30 @@ def test_alignment_of_an_answer_speaks_of_its_own_text(tokenizer: Tokenizer) -> 
     request = TextRequest(text, options=SearchOverrides(num_hypotheses=2), want_alignment=True)
     response = asyncio.run(pipeline(tokenizer, FakeEngine(shy)).run(request))
     for rank, target in enumerate((response.text, *response.alternatives)):
-        for word in alignment(text, response.sentences, rank):
+        for word in correspondence(text, response.sentences, rank).aligned:
             assert target[slice(*word.span)] == text[slice(*word.sources[0].span)]
+
+
+@settings(max_examples=50)
+@given(text=ANYTHING, say=MODELS)
+def test_tags_outlive_models_that_copy_well_and_badly(
+    marked_tokenizer: Tokenizer, text: str, say: Say
+) -> None:
+    asked = pipeline_with_marks(marked_tokenizer, FakeEngine(answering(say)))
+    response = asyncio.run(asked.run(html(text, options=SearchOverrides(num_hypotheses=2))))
+    for answer in (response.text, *response.alternatives):
+        assert Counter(markup_of(answer, "html")) == Counter(markup_of(text, "html"))
+        assert answer.count("\N{OBJECT REPLACEMENT CHARACTER}") == text.count(
+            "\N{OBJECT REPLACEMENT CHARACTER}"
+        )
+
+
+def test_a_model_that_copies_reads_something_for_what_is_kept(
+    marked_tokenizer: Tokenizer,
+) -> None:
+    engine = FakeEngine(answering(lambda ids: [[ids[-1], *ids[1:-1], ids[0]]]))
+    text = "<code>f(x)</code> the dog <x id=1></x>"
+    response = asyncio.run(pipeline_with_marks(marked_tokenizer, engine).run(html(text)))
+    [[request]] = engine.submitted
+    assert [id_ for id_ in request.source_ids if id_ in MARKS.placeholders] == [6, 7]
+    assert response.text == "<x id=1></x> the dog <code>f(x)</code>"

@@ -1,14 +1,16 @@
 """A document as paragraphs to translate, and all that is around them, kept byte for byte."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import accumulate
+from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
 
 from service.markup.elements import (
     BLOCK,
     KEPT,
+    KNOWN,
     OPTIONAL_END,
     VOID,
+    WORDLESS,
     end_of,
     in_running_text,
     says_keep,
@@ -18,6 +20,10 @@ from service.markup.spelling import decoded, encoded, spellings
 from service.markup.tagged import Kind, Piece, Tag, partners, plain_text, tidied
 from service.markup.tokens import Format, Token, TokenKind, tokens
 from service.text.alignment import AlignedWord
+from service.text.normalise import Span
+
+# Stands for what is to be copied; any character that is no white space would do.
+_COPY = "\N{OBJECT REPLACEMENT CHARACTER}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +76,40 @@ class Block:
         """Whether there are tags to place."""
         return any(isinstance(piece, Tag) for piece in self.pieces)
 
-    def translated(self, target: str, aligned: Sequence[AlignedWord] | None) -> str:
+    @property
+    def copies(self) -> list[Span]:
+        """Places in `text` of what the model is to copy."""
+        offsets = [0, *accumulate(len(plain_text([piece])) for piece in self.pieces)]
+        return [
+            span
+            for piece, span in zip(self.pieces, pairwise(offsets), strict=True)
+            if isinstance(piece, Tag) and piece.reads.strip()
+        ]
+
+    def for_copying(self) -> "Block":
+        """The same for a model that can copy: it reads something where it is to copy."""
+        return replace(
+            self,
+            pieces=tuple(
+                replace(piece, reads=_COPY)
+                if isinstance(piece, Tag) and piece.stands_for_words
+                else piece
+                for piece in self.pieces
+            ),
+        )
+
+    def translated(
+        self,
+        target: str,
+        aligned: Sequence[AlignedWord] | None,
+        copies: Sequence[tuple[Span, Span]] = (),
+    ) -> str:
         """The translation, written as the paragraph is; see `place_tags`."""
-        if target == self.text:
+        if target == self.text and all(here == there for here, there in copies):
             return self.source
         return "".join(
             piece.source if isinstance(piece, Tag) else encoded(piece, self.spelling)
-            for piece in place_tags(self.pieces, target, aligned)
+            for piece in place_tags(self.pieces, target, aligned, copies)
         )
 
 
@@ -94,6 +127,12 @@ class Document:
     def blocks(self) -> list[Block]:
         """The paragraphs, in order."""
         return [part for part in self.parts if isinstance(part, Block)]
+
+    def for_copying(self) -> "Document":
+        """The same for a model that can copy; see `Block.for_copying`."""
+        return Document(
+            tuple(part.for_copying() if isinstance(part, Block) else part for part in self.parts)
+        )
 
     def with_blocks(self, written: Sequence[str]) -> str:
         """The document with other paragraphs in the place of its own."""
@@ -162,7 +201,10 @@ def _items(all_tokens: Sequence[Token], markup: Markup) -> Iterator[_Item | str]
         token = all_tokens[index]
         is_kept = _is_kept(token, markup)
         optional = OPTIONAL_END if is_html else ()
-        end = end_of(all_tokens, index, optional) if is_kept else index + 1
+        end = index + 1
+        if is_kept or _is_placeholder(all_tokens[index : index + 2], is_html=is_html):
+            end = end_of(all_tokens, index, optional)
+            is_kept = True
         source = "".join(each.source for each in all_tokens[index:end])
         if token.kind is TokenKind.TEXT:
             yield from _text_items(source)
@@ -201,12 +243,28 @@ def _is_kept(token: Token, markup: Markup) -> bool:
     )
 
 
+def _is_placeholder(two: Sequence[Token], *, is_html: bool) -> bool:
+    """Whether a tag and the next are a pair around nothing that HTML knows nothing of."""
+    return (
+        [token.kind for token in two] == [TokenKind.OPEN, TokenKind.CLOSE]
+        and two[0].name == two[1].name
+        and not (is_html and two[0].name in KNOWN)
+    )
+
+
 def _tag(token: Token, source: str, *, is_html: bool, is_kept: bool) -> Tag:
-    is_break = is_html and token.name == "br"
     kind = _KINDS[token.kind]
     if is_kept or (is_html and token.name in VOID):
         kind = Kind.EMPTY
-    return Tag(kind, token.name, source, " " if is_break else "")
+    stands_for_words = kind is Kind.EMPTY and (
+        source.startswith(("<?", "<![CDATA["))
+        if token.kind is TokenKind.OTHER
+        else token.name not in WORDLESS
+        if is_html
+        else True
+    )
+    is_break = is_html and token.name == "br"
+    return Tag(kind, token.name, source, " " if is_break else "", stands_for_words)
 
 
 _KINDS = {
@@ -257,7 +315,7 @@ def _core(run: Sequence[_Item]) -> tuple[int, int]:
     """Where a run's paragraph begins and ends: white space and tags around all of it are not."""
     tags: list[Piece] = [item.tag or "" for item in run]
     partner = partners(tags)
-    is_text = [item.tag is None and not item.is_blank for item in run]
+    is_text = [not item.is_blank if item.tag is None else item.tag.stands_for_words for item in run]
     texts = [0, *accumulate(is_text)]
     first, last = 0, len(run)
     while first < last:

@@ -35,6 +35,23 @@ KEPT = frozenset(
     )
 )  # fmt: skip
 
+# What HTML knows in running text, beside what is kept; anything else is somebody's placeholder.
+_PHRASING = frozenset(
+    (
+        "a", "abbr", "acronym", "applet", "b", "bdi", "bdo", "big", "blink", "cite", "data", "del",
+        "dfn", "em", "font", "i", "ins", "label", "map", "mark", "marquee", "meter", "nobr",
+        "output", "picture", "progress", "q", "rb", "rp", "rt", "rtc", "ruby", "s", "slot",
+        "small", "span", "strike", "strong", "sub", "sup", "time", "tt", "u",
+    )
+)  # fmt: skip
+
+KNOWN = _PHRASING | BLOCK | KEPT | VOID
+
+# What says nothing in a sentence when it is kept or empty.
+WORDLESS = VOID | frozenset(
+    ("applet", "iframe", "noembed", "noframes", "object", "script", "style", "svg")
+)
+
 # Whose closing tag may be left out: the next of its kind closes it.
 OPTIONAL_END = frozenset(
     ("dd", "dt", "li", "optgroup", "option", "p", "rp", "rt", "tbody", "td", "tfoot", "th",

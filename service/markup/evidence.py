@@ -16,11 +16,17 @@ class Evidence:
     Args:
         source: The text that was translated.
         target: Its translation.
+        target_words: Places of the target's words.
         aligned: What is known of some or all words of the target.
     """
 
-    def __init__(self, source: str, target: str, aligned: Sequence[AlignedWord]) -> None:
-        target_words = words(target)
+    def __init__(
+        self,
+        source: str,
+        target: str,
+        target_words: Sequence[Span],
+        aligned: Sequence[AlignedWord],
+    ) -> None:
         starts = [start for start, _ in target_words]
         self._sources: list[list[tuple[Span, float]]] = [[] for _ in target_words]
         self._totals = [0.0] * len(target_words)

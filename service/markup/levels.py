@@ -74,7 +74,7 @@ def levels(pieces: Sequence[Piece], partner: Mapping[int, int]) -> tuple[Item, .
                     assert isinstance(close, Tag)
                     items.append(Element(piece, close, span, level(index + 1, end)))
                 else:
-                    _add(items, point(pieces, offsets, index, end), pieces[index - 1])
+                    _add(items, point(pieces, offsets, index, end), pieces[index - 1], text)
             index = end + 1
         return tuple(items)
 
@@ -98,10 +98,17 @@ def piece_offsets(pieces: Sequence[Piece]) -> list[int]:
     return [0, *accumulate(len(plain_text([piece])) for piece in pieces)]
 
 
-def _add(items: list[Item], new: Point, before: Piece) -> None:
-    """Append a point; one that follows another without anything between them joins it."""
+def _add(items: list[Item], new: Point, before: Piece, text: str) -> None:
+    """Append a point; one that follows another without anything between them joins it.
+
+    What reads as something to copy stays alone.
+    """
     last = items[-1] if items else None
-    if isinstance(last, Point) and isinstance(before, Tag):
+    if (
+        isinstance(last, Point)
+        and isinstance(before, Tag)
+        and not text[last.span[0] : new.span[1]].strip()
+    ):
         items[-1] = replace(
             last,
             pieces=last.pieces + new.pieces,

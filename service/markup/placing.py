@@ -6,7 +6,7 @@ there once, and what was inside what still is.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 
 from service.markup.evidence import Evidence, proportional
@@ -27,7 +27,10 @@ _DISTANCE = 0.25
 
 
 def place_tags(
-    source: Sequence[Piece], target: str, aligned: Sequence[AlignedWord] | None
+    source: Sequence[Piece],
+    target: str,
+    aligned: Sequence[AlignedWord] | None,
+    copies: Sequence[tuple[Span, Span]] = (),
 ) -> list[Piece]:
     """Put the tags of a text into its translation.
 
@@ -44,20 +47,26 @@ def place_tags(
         aligned: Words of `target` and the words of ``plain_text(source)`` behind them. Words
             that are left out say nothing. Without any, as from a model without attention, tags
             go as far along in the target as they are in the source.
+        copies: Of tags that read as something to copy, its place in ``plain_text(source)`` and
+            that of the copy in `target`, which the tag is put in the place of.
 
     Returns:
         The target in strings and tags, no two strings in a row and none empty. The source as it
-        is (but so tidied), if `target` is what the model read.
+        is (but so tidied), if the model left it as it is.
     """
     source = tidied(source)
     text = plain_text(source)
-    if target == text:
+    if target == text and all(here == there for here, there in copies):
         return source
     tags = [piece for piece in source if isinstance(piece, Tag)]
-    source_words, target_words = words(text), words(target)
+    copied = dict(copies)
+    source_words = words(text, sorted(copied))
+    target_words = words(target, sorted(copied.values()))
     room = 0, len(target_words)
-    evidence = Evidence(text, target, aligned or proportional(text, target))
-    placing = _Placing(source_words, evidence)
+    evidence = Evidence(text, target, target_words, aligned or proportional(text, target))
+    number_of = {span: number for number, span in enumerate(target_words)}
+    pins = {here: number_of[there] for here, there in copies}
+    placing = _Placing(source_words, evidence, pins)
     placed: list[Placed]
     work = len(tags) * (len(source_words) + len(target_words))
     if work > _MOST_WORK or _depth(tags) > _MOST_DEPTH:
@@ -66,7 +75,7 @@ def place_tags(
         placed = _one_by_one(source, placing.in_order(source, room))
     else:
         placed = list(placing.level(levels(source, partners(source)), (0, len(text)), room))
-    return weave(target, target_words, placed)
+    return weave(target, target_words, placed, copied.values())
 
 
 class _Placing:
@@ -75,13 +84,18 @@ class _Placing:
     Args:
         source_words: Places of the source's words.
         evidence: Of the target's words.
+        pins: Of points that the model copied, by their place in the source, the number of the
+            word of the target that is the copy.
     """
 
-    def __init__(self, source_words: Sequence[Span], evidence: Evidence) -> None:
+    def __init__(
+        self, source_words: Sequence[Span], evidence: Evidence, pins: Mapping[Span, int]
+    ) -> None:
         self._source_words = source_words
         self._starts = [start for start, _ in source_words]
         self._ends = [end for _, end in source_words]
         self._evidence = evidence
+        self._pins = pins
 
     def level(self, items: Sequence[Item], span: Span, room: Span) -> Iterator[Placed]:
         """Place what is on one level, and all that is in it, in the order of the target.
@@ -102,7 +116,7 @@ class _Placing:
         for number in sorted(range(len(items)), key=lambda number: (gaps[number], number)):
             item, (first, last) = items[number], gaps[number]
             if isinstance(item, Point):
-                yield _placed_point(item, first)
+                yield _placed_point(item, first, is_copy=first < last)
                 continue
             yield Placed(first, Kind.OPEN, (item.open,))
             yield from self.level(item.items, item.span, (first, last))
@@ -145,6 +159,7 @@ class _Placing:
         """A range for an element that nothing in the target came of: better one than no link."""
         taken = {word for each in ranges if each is not None for word in range(*each)}
         expected = self._expected(element.span[0], span, room)
+        taken.update(self._pins.values())
         free = [word for word in range(*room) if word not in taken]
         if free:
             word = min(
@@ -159,7 +174,13 @@ class _Placing:
         return gap, gap
 
     def _gap(self, item: Point, span: Span, room: Span, ranges: Sequence[Span]) -> Span:
-        """The gap of a point, as a range of nothing; never inside the elements beside it."""
+        """The gap of a point, as a range of nothing, or the word that is its copy.
+
+        Never inside the elements beside it.
+        """
+        pin = self._pins.get(item.span, -1)
+        if room[0] <= pin < room[1] and not any(first <= pin < last for first, last in ranges):
+            return pin, pin + 1
         before = [word for word in self._source_words if span[0] <= word[0] < item.span[0]]
         after = [word for word in self._source_words if item.span[1] < word[1] <= span[1]]
         expected = self._expected(item.span[0], span, room)
@@ -269,8 +290,8 @@ def _open_gaps(room: Span, ranges: Sequence[Span]) -> list[int]:
     return [gap for gap in range(room[0], room[1] + 1) if gap not in closed]
 
 
-def _placed_point(item: Point, gap: int) -> Placed:
-    return Placed(gap, Kind.EMPTY, item.pieces, item.before, item.after, item.parts_words)
+def _placed_point(item: Point, gap: int, *, is_copy: bool = False) -> Placed:
+    return Placed(gap, Kind.EMPTY, item.pieces, item.before, item.after, item.parts_words, is_copy)
 
 
 def _one_by_one(source: Sequence[Piece], gaps: Sequence[int]) -> list[Placed]:

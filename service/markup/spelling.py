@@ -28,7 +28,12 @@ def decoded(source: str) -> Iterator[tuple[str, Piece]]:
         done = match.end()
         said = html.unescape(match[0])
         is_unknown = said == match[0] and said.endswith(";")
-        yield match[0], Tag(Kind.EMPTY, "", said) if is_unknown else said.translate(_LINES)
+        yield (
+            match[0],
+            Tag(Kind.EMPTY, "", said, stands_for_words=True)
+            if is_unknown
+            else said.translate(_LINES),
+        )
     yield source[done:], source[done:].translate(_LINES)
 
 

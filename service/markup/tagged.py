@@ -26,14 +26,17 @@ class Tag:
         kind: Whether it opens or closes an element, or stands alone.
         name: What an opening tag and the one that closes it have in common.
         source: As it is written in the document; nobody here looks into it.
-        reads: What the model reads in its place: nothing, or a space for what parts words
-            without any, like ``<br>``.
+        reads: What the model reads in its place: nothing, a space for what parts words
+            without any, like ``<br>``, or something that it is to copy.
+        stands_for_words: It is part of the sentence, like ``<code>f(x)</code>``: a model that
+            can copy should be told that something is there.
     """
 
     kind: Kind
     name: str
     source: str
     reads: str = ""
+    stands_for_words: bool = False
 
 
 Piece = str | Tag

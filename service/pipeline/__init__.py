@@ -122,6 +122,7 @@ class Pipeline:
     ) -> None:
         self._engine = engine
         self._text_limits = text_limits
+        self._can_copy = manifest.marks is not None
         self._clock = clock
         # Nearly all requests ask for the same few options; errors are not kept.
         self._resolve = lru_cache(maxsize=256)(
@@ -217,7 +218,7 @@ class Pipeline:
         return _Planned(plan, self._clock() - begin)
 
     def _plan_document(self, request: TextRequest) -> _PlannedDocument:
-        document = opened(request, self._text_limits)
+        document = opened(request, self._text_limits, can_copy=self._can_copy)
         planned = _PlannedDocument(
             document, [(text, self._plan(text)) for text in paragraphs(request, document)]
         )

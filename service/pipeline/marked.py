@@ -1,18 +1,26 @@
 """A text with markup as texts for the model, one a paragraph, and their answers as a document."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from service.errors import TooLarge
 from service.markup.document import Block, Document, read
 from service.markup.evidence import proportional
+from service.pipeline.marking import moved
 from service.pipeline.request import TextLimits, TextRequest
 from service.pipeline.response import Sentence, StageTimes, TextResponse
 from service.text.alignment import AlignedWord, SourceWord, words
+from service.text.normalise import Span
 
 
-def opened(request: TextRequest, limits: TextLimits) -> Document:
+def opened(request: TextRequest, limits: TextLimits, *, can_copy: bool) -> Document:
     """The document that a request with markup sends.
+
+    Args:
+        request: A request with markup.
+        limits: What it may be.
+        can_copy: Whether the model was trained to copy; it then reads something in the place of
+            what is kept within a sentence.
 
     Raises:
         TooLarge: It has more characters than allowed, markup included.
@@ -21,7 +29,8 @@ def opened(request: TextRequest, limits: TextLimits) -> Document:
     most = limits.max_characters
     if len(request.text) > most:
         raise TooLarge(f"the text has {len(request.text)} characters; the limit is {most}")
-    return read(request.text, request.markup)
+    document = read(request.text, request.markup)
+    return document.for_copying() if can_copy else document
 
 
 def paragraphs(request: TextRequest, document: Document) -> list[TextRequest]:
@@ -31,7 +40,7 @@ def paragraphs(request: TextRequest, document: Document) -> list[TextRequest]:
             request,
             text=block.text,
             markup=None,
-            protected=(),
+            protected=tuple(block.copies),
             want_alignment=request.want_alignment or block.has_tags,
         )
         for block in document.blocks
@@ -78,52 +87,83 @@ def _translated(block: Block, answer: TextResponse, rank: int) -> str:
     """A paragraph as its answer's text number `rank` has it, or its last."""
     texts = (answer.text, *answer.alternatives)
     rank = min(rank, len(texts) - 1)
-    aligned = alignment(block.text, answer.sentences, rank) if block.has_tags else None
-    return block.translated(texts[rank], aligned)
+    if not block.has_tags:
+        return block.translated(texts[rank], None)
+    found = correspondence(block.text, answer.sentences, rank)
+    copies = [(here, there) for here in block.copies if (there := found.copy_of(here)) is not None]
+    return block.translated(texts[rank], found.aligned, copies)
 
 
-def alignment(text: str, sentences: Sequence[Sentence], rank: int) -> list[AlignedWord]:
-    """Word alignment of a whole answer, in places of the text and of the answer.
+@dataclass(frozen=True, slots=True)
+class Correspondence:
+    """What of an answer came of what.
+
+    Attributes:
+        aligned: Words of the answer, in order, and the words of the text behind them.
+        copied: Places in the text of what the model copied, and where its copies are.
+        unread: The same of stretches that did not go to the model.
+    """
+
+    aligned: list[AlignedWord]
+    copied: dict[Span, Span]
+    unread: list[tuple[Span, Span]]
+
+    def copy_of(self, span: Span) -> Span | None:
+        """Where in the answer a stretch of the text is that was copied; None if it was not."""
+        for here, there in self.unread:
+            if here[0] <= span[0] and span[1] <= here[1]:
+                return moved(span, there[0] - here[0])
+        return self.copied.get(span)
+
+
+def correspondence(text: str, sentences: Sequence[Sentence], rank: int) -> Correspondence:
+    """Words and copies of a whole answer, in places of the text and of the answer.
+
+    Of what went to the model, attention says what came of what; without it, each word is with the
+    source word as far along in the sentence. What did not is with itself.
 
     Args:
         text: What was asked.
         sentences: The answer's.
         rank: Which of the answers: 0 for `TextResponse.text`, j for ``alternatives[j - 1]``.
-
-    Returns:
-        Of what went to the model, what attention says; each target word with the source word as
-        far along in the sentence, when there is none. Of what did not, each word with itself.
     """
-    aligned: list[AlignedWord] = []
+    found = Correspondence([], {}, [])
     done = written = 0
     for sentence in sentences:
         start, end = sentence.source_span
-        aligned += _moved(_itself(text[done:start]), done, written)
-        written += start - done
+        written = _add_unread(found, text, (done, start), written)
         # A sentence with fewer hypotheses than others repeats its last.
         hypothesis = sentence.hypotheses[min(rank, len(sentence.hypotheses) - 1)]
+        # Its places are those of the text that it was best in.
+        by = written - hypothesis.span[0]
         if hypothesis.alignment is None:
-            found = proportional(text[start:end], hypothesis.text)
-            aligned += _moved(found, start, written)
+            guessed = proportional(text[start:end], hypothesis.text)
+            found.aligned.extend(_moved(guessed, start, written))
         else:
-            # Its places are those of the text that it was best in.
-            aligned += _moved(hypothesis.alignment, 0, written - hypothesis.span[0])
+            found.aligned.extend(_moved(hypothesis.alignment, 0, by))
+        for use in hypothesis.uses:
+            if use.target is not None:
+                found.copied[use.source] = moved(use.target, by)
         done, written = end, written + len(hypothesis.text)
-    return aligned + _moved(_itself(text[done:]), done, written)
+    _add_unread(found, text, (done, len(text)), written)
+    return found
 
 
-def _itself(text: str) -> list[AlignedWord]:
-    return [AlignedWord(span, (SourceWord(span, 1.0),)) for span in words(text)]
+def _add_unread(found: Correspondence, text: str, span: Span, written: int) -> int:
+    """Add what was passed through; where it ends in the answer, which so far has `written`."""
+    there = moved(span, written - span[0])
+    found.unread.append((span, there))
+    places = words(text[slice(*span)])
+    itself = [AlignedWord(place, (SourceWord(place, 1.0),)) for place in places]
+    found.aligned.extend(_moved(itself, span[0], written))
+    return there[1]
 
 
 def _moved(aligned: Sequence[AlignedWord], source_by: int, target_by: int) -> list[AlignedWord]:
     return [
         AlignedWord(
-            (word.span[0] + target_by, word.span[1] + target_by),
-            tuple(
-                SourceWord((each.span[0] + source_by, each.span[1] + source_by), each.weight)
-                for each in word.sources
-            ),
+            moved(word.span, target_by),
+            tuple(SourceWord(moved(each.span, source_by), each.weight) for each in word.sources),
         )
         for word in aligned
     ]

@@ -2,12 +2,15 @@
 
 import itertools
 import math
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.markup.levels import piece_offsets
 from service.markup.placing import best_order, best_run, place_tags
 from service.markup.tagged import Kind, Piece, Tag, is_whole, partners, plain_text, tidied
 from tests.markup.tagging import alignments, anyhow, links, nested, tagged, written
@@ -181,6 +184,64 @@ def test_what_the_model_leaves_as_it_is_stays_as_it_is(source: list[Piece]) -> N
 def test_worked_examples(source: str, target: str, pairs: str, expected: str) -> None:
     pieces = tagged(source)
     assert written(place_tags(pieces, target, links(pieces, target, pairs))) == expected
+
+
+COPY = "\N{OBJECT REPLACEMENT CHARACTER}"
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "order", "expected"),
+    [
+        ("use <x/> now", "jetzt # benutzen", "x", "jetzt <x/> benutzen"),
+        ("of <x/>, <y/>.", "#, von #.", "yx", "<y/>, von <x/>."),
+        ("<x/> or <y/>", "# or #", "yx", "<y/> or <x/>"),
+        ("<b>see <x/></b> here", "hier # sehen", "x", "<b>hier <x/></b> sehen"),
+        ("<b>see <x/></b> here now", "hier sehen # jetzt", "x", "<b>hier <x/></b> sehen jetzt"),
+    ],
+)
+def test_what_the_model_copied_is_where_the_copy_is(
+    source: str, target: str, order: str, expected: str
+) -> None:
+    pieces = [
+        replace(piece, reads=COPY) if isinstance(piece, Tag) and piece.name in "xy" else piece
+        for piece in tagged(source)
+    ]
+    placed = place_tags(pieces, target, None, copies_of(pieces, target, order))
+    assert written(placed) == expected
+
+
+def copies_of(
+    source: Sequence[Piece], target: str, order: Sequence[str]
+) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    """The copies in `target`, each a ``#``, of the tags named in `order`."""
+    offsets = piece_offsets(source)
+    here = {
+        piece.name: (offset, offset + 1)
+        for piece, offset in zip(source, offsets, strict=False)
+        if isinstance(piece, Tag) and piece.reads == COPY
+    }
+    there = [match.span() for match in re.finditer("#", target)]
+    return [(here[name], span) for name, span in zip(order, there, strict=True)]
+
+
+@given(data=st.data(), source=nested(), target=TARGETS)
+def test_copies_change_no_law(data: st.DataObject, source: list[Piece], target: str) -> None:
+    pieces = tidied(
+        replace(piece, name=piece.source, reads=data.draw(st.sampled_from(["", COPY])))
+        if isinstance(piece, Tag) and piece.kind is Kind.EMPTY
+        else piece
+        for piece in source
+    )
+    copied = [tag.name for tag in tags(pieces) if tag.reads == COPY]
+    order = data.draw(st.permutations(copied))
+    words = target.replace("#", "").split(" ")
+    for _ in order:
+        words.insert(data.draw(st.integers(0, len(words))), "#")
+    target = " ".join(words)
+    aligned = data.draw(alignments(pieces, target))
+    placed = place_tags(pieces, target, aligned, copies_of(pieces, target, order))
+    assert parents(placed) == parents(pieces)
+    assert "#" not in "".join(piece for piece in placed if isinstance(piece, str))
 
 
 def test_without_alignment_tags_go_as_far_along_as_they_were() -> None:

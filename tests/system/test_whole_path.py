@@ -16,6 +16,8 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from service.bundle.manifest import Manifest
 
@@ -48,10 +50,11 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Server:
     """`python -m service`, and what it has written to its log."""
 
-    def __init__(self, models: Path) -> None:
+    def __init__(self, models: Path, **settings: str) -> None:
+        settings |= {"SEQ2SERVE_PORT": "0", "SEQ2SERVE_MODELS_DIR": str(models)}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "service"],
-            env=environment(SEQ2SERVE_PORT="0", SEQ2SERVE_MODELS_DIR=str(models)),
+            env=environment(**settings),
             cwd=ROOT,
             stderr=subprocess.PIPE,
             text=True,
@@ -128,6 +131,43 @@ def test_alternatives_scores_and_alignment(client: httpx.Client) -> None:
         for each in hypotheses[0]["alignment"]
     ]
     assert pairs == [("4", "4"), ("1", "1"), ("3", "3")]
+
+
+@settings(max_examples=15)
+@given(
+    lines=st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=12), max_size=6),
+    options=st.sampled_from([{}, {"beam_size": 1}, {"beam_size": 6, "num_hypotheses": 4}]),
+)
+def test_a_stream_is_the_answer_piece_by_piece(
+    client: httpx.Client, lines: list[list[int]], options: dict[str, int]
+) -> None:
+    text = "\n".join(" ".join(map(str, line)) for line in lines)
+    fields = {"q": text, "source": "en", "target": "de", "options": options}
+    whole = client.post("/translate", json=fields).json()
+    streamed = client.post("/translate", json=fields | {"stream": True}).text
+    data = [json.loads(each) for each in re.findall(r"^data: (.*)$", streamed, re.MULTILINE)]
+    assert "".join(each["delta"] for each in data[:-1]) == whole["translatedText"]
+    assert data[-1] == whole
+
+
+def test_a_job_outlives_a_kill(models: Path, tmp_path: Path) -> None:
+    text = "\n".join(" ".join(f"{number:012}") for number in range(1000))
+    fields = {"q": text, "source": "en", "target": "de", "alternatives": 1}
+    kept = {"SEQ2SERVE_JOBS_DIR": str(tmp_path)}
+    killed = Server(models, **kept)
+    with httpx.Client(base_url=killed.url, timeout=PATIENCE_S, trust_env=False) as client:
+        place = client.post("/jobs", json={"translate": fields}).headers["location"]
+        while client.get(place).json()["sentences"]["done"] == 0:
+            pass
+        killed.process.kill()
+    killed.process.communicate()
+    server = Server(models, **kept)
+    with httpx.Client(base_url=server.url, timeout=PATIENCE_S, trust_env=False) as client:
+        assert client.get(place).json()["sentences"]["done"] > 0
+        while (result := client.get(f"{place}/result")).status_code == 409:
+            pass
+        assert result.content == client.post("/translate", json=fields).content
+    assert server.stop() == 0
 
 
 def test_what_is_served(client: httpx.Client, models: Path) -> None:

@@ -82,6 +82,7 @@ class JobDesk:
         self._at_hand: tuple[str, asyncio.Task[None]] | None = None
         loop = asyncio.get_running_loop()
         self._store = await loop.run_in_executor(self._thread, self._open_store)
+        await self._ask(self._store.begin)
         await self._count()
         self._runner = loop.create_task(self._run())
 
@@ -89,6 +90,7 @@ class JobDesk:
         """Leave the work as it is: what is not answered will be begun again."""
         self._runner.cancel()
         await asyncio.wait([self._runner])
+        await self._ask(self._store.end)
         await self._ask(self._store.close)
         self._thread.shutdown()
 

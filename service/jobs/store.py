@@ -24,6 +24,10 @@ _VERSION = 1
 # 192 bits: nobody guesses one.
 _ID_BYTES = 24
 
+# How often the process may end without a word while it works on a job: if the job is what it dies
+# of, it would never do anything else again.
+_MAX_CRASHES = 3
+
 # A guess: jobs are finished, fetched and deleted in minutes.
 _RETRY_AFTER_S = 60.0
 
@@ -39,6 +43,7 @@ CREATE TABLE jobs (
     finished_s REAL,
     total INTEGER NOT NULL,
     done INTEGER NOT NULL DEFAULT 0,
+    crashes INTEGER NOT NULL DEFAULT 0,
     result BLOB,
     code TEXT,
     message TEXT,
@@ -172,6 +177,24 @@ class JobStore:
             self._database = _opened(directory)
         except (OSError, sqlite3.Error) as error:
             raise SettingsError(f"jobs_dir is {directory}: {error}") from error
+
+    def begin(self) -> None:
+        """Take up what another process has left; jobs that it was not the first to die of fail."""
+        with self._writing() as write:
+            write("UPDATE jobs SET crashes = crashes + 1 WHERE state = ?", (State.RUNNING,))
+        fatal = self._database.execute(
+            "SELECT id FROM jobs WHERE state = ? AND crashes >= ?", (State.RUNNING, _MAX_CRASHES)
+        ).fetchall()
+        for (id_,) in fatal:
+            self.finish(
+                id_,
+                ServiceError(f"the service ended {_MAX_CRASHES} times while it worked on this job"),
+            )
+
+    def end(self) -> None:
+        """Leave what is not finished to another process, in good order."""
+        with self._writing() as write:
+            write("UPDATE jobs SET state = ? WHERE state = ?", (State.QUEUED, State.RUNNING))
 
     def close(self) -> None:
         self._database.close()

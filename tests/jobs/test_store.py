@@ -161,11 +161,35 @@ class TestFile:
             for file in tmp_path.glob("jobs.sqlite3*"):
                 (copy / file.name).write_bytes(file.read_bytes())
         with opened(copy) as store:
+            store.begin()
             job = store.job(job.id, "ann")
             assert (job.state, job.done) == (State.RUNNING, 2)
             assert store.next_job() == job
             assert store.request(job.id) == b"what"
             assert store.open_pieces(job.id) == PIECES[1:]
+
+    def test_a_job_that_the_process_dies_of_is_given_up(self) -> None:
+        with opened() as store:
+            fatal, innocent = submit(store), submit(store)
+            for _ in range(2):
+                store.open_pieces(fatal.id)
+                store.begin()  # without a word from the process before
+                assert store.next_job() == store.job(fatal.id, None)
+            store.begin()
+            fatal = store.job(fatal.id, None)
+            assert (fatal.state, fatal.code) == (State.FAILED, "internal")
+            assert fatal.message == "the service ended 3 times while it worked on this job"
+            assert store.next_job() == innocent
+
+    def test_to_be_stopped_is_not_to_die(self, tmp_path: Path) -> None:
+        with opened(tmp_path) as store:
+            job = submit(store)
+        for _ in range(4):
+            with opened(tmp_path) as store:
+                store.begin()
+                assert store.job(job.id, None).state is State.QUEUED
+                store.open_pieces(job.id)
+                store.end()
 
     def test_it_is_for_one_process(self, tmp_path: Path) -> None:
         with opened(tmp_path), pytest.raises(SettingsError, match="locked"), opened(tmp_path):

@@ -112,7 +112,7 @@ def test_what_cannot_be_is_said_in_words(client: deepl.DeepLClient) -> None:
         client.translate_text("a", target_lang="FI")
     with pytest.raises(deepl.DeepLException, match="formality more is not supported"):
         client.translate_text("a", target_lang="DE", formality=deepl.Formality.MORE)
-    with pytest.raises(deepl.DeepLException, match="glossary_id is not offered"):
+    with pytest.raises(deepl.DeepLException, match="was not trained with terms"):
         client.translate_text("a", target_lang="DE", source_lang="EN", glossary="1234")
     with pytest.raises(deepl.DeepLException, match="text has 51 texts; the limit is 50"):
         client.translate_text(["a"] * 51, target_lang="DE", source_lang="EN")
@@ -123,7 +123,7 @@ def test_what_is_not_offered_is_said_in_words(client: deepl.DeepLClient, tmp_pat
         client.translate_document_upload(io.BytesIO(b"a"), target_lang="DE", filename="a.txt")
     with pytest.raises(deepl.DeepLException, match="/v2/write/rephrase is not offered"):
         client.rephrase_text("a", target_lang="DE")
-    with pytest.raises(deepl.DeepLException, match="POST /v2/glossaries is not offered; translate"):
+    with pytest.raises(deepl.DeepLException, match="POST /v2/glossaries is not offered; gloss"):
         client.create_glossary("terms", "EN", "DE", {"a": "b"})
     with pytest.raises(deepl.DeepLException, match="/v3/glossaries is not offered"):
         client.list_multilingual_glossaries()

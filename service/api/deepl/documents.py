@@ -3,10 +3,10 @@
 from service.api.deepl.requests import DeepLTranslateRequest
 from service.api.deepl.responses import (
     DeepLError,
+    DeepLGlossaries,
     DeepLLanguage,
     DeepLTranslateResponse,
     DeepLUsage,
-    NoGlossaries,
     NoGlossaryPairs,
 )
 from service.api.openapi import WORK_ERRORS, documented
@@ -25,7 +25,7 @@ TRANSLATE = documented(
     },
     request=DeepLTranslateRequest,
     request_example={"text": ["The dog is sleeping."], "target_lang": "DE"},
-    errors={status: when for status, when in WORK_ERRORS.items() if status != 404},
+    errors=WORK_ERRORS | {404: "There is no such glossary."},
     error_model=DeepLError,
 )
 
@@ -45,7 +45,23 @@ USAGE = documented(
 )
 
 GLOSSARY_PAIRS = documented(
-    "Languages that a glossary can be for, as DeepL", NoGlossaryPairs, {"supported_languages": []}
+    "Languages to create glossaries for, as DeepL", NoGlossaryPairs, {"supported_languages": []}
 )
 
-GLOSSARIES = documented("List glossaries, as DeepL", NoGlossaries, {"glossaries": []})
+GLOSSARIES = documented(
+    "List the server's glossaries, as DeepL",
+    DeepLGlossaries,
+    {
+        "glossaries": [
+            {
+                "glossary_id": "company.en-de",
+                "name": "company",
+                "ready": True,
+                "source_lang": "en",
+                "target_lang": "de",
+                "creation_time": "2026-11-23T08:00:00+00:00",
+                "entry_count": 12,
+            }
+        ]
+    },
+)

@@ -8,8 +8,8 @@ from service.errors import QuotaExceeded, ServiceError
 # DeepL's paths that are no paths here, and what there is instead. Longer prefixes come first.
 _INSTEAD = (
     ("/v2/document", "/translate_file takes files"),
-    ("/v2/glossar", "translate without a glossary_id"),
-    ("/v3/glossar", "translate without a glossary_id"),
+    ("/v2/glossar", "glossaries are files of the server, /v2/glossaries lists them"),
+    ("/v3/glossar", "glossaries are files of the server, /v2/glossaries lists them"),
     ("/v2/write", "no model of this service rephrases or corrects"),
     ("/v3/style_rules", "translate without a style_id"),
     ("/v3/translation_memor", "translate without a translation_memory_id"),

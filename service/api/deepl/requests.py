@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from service.api.requests import (
     KEY_MEANING,
@@ -19,8 +19,7 @@ from service.text.segment import Boundaries
 
 # Asked for, they would change the answer; to take and ignore them would be a lie.
 _NOT_OFFERED = {
-    "glossary_id": "this service has no glossary of that id",
-    "glossary_ids": "this service has no glossaries of these ids",
+    "glossary_ids": "a request takes one glossary_id",
     "style_id": "this service has no style rules",
     "custom_instructions": "no model of this service follows instructions",
     "translation_memory_id": "this service has no translation memories",
@@ -75,6 +74,10 @@ class DeepLTranslateRequest(Sent):
         default=None,
         description="`latency_optimized` searches greedily, the others as the model's card says.",
     )
+    glossary_id: Annotated[str, StringConstraints(max_length=200)] | None = Field(
+        default=None,
+        description="A glossary of the server, see /v2/glossaries; for models with terms.",
+    )
     tag_handling: Literal["xml", "html"] | None = Field(
         default=None, description="The texts are marked up; unset: plain text."
     )
@@ -115,6 +118,12 @@ class DeepLTranslateRequest(Sent):
             )
         return self
 
+    @model_validator(mode="after")
+    def _glossary_has_a_direction(self) -> Self:
+        if self.glossary_id and self.source_lang is None:
+            raise ValueError("glossary_id needs a source_lang")
+        return self
+
     @property
     def boundaries(self) -> Boundaries:
         """Where the texts are cut into sentences."""
@@ -134,13 +143,25 @@ class DeepLTranslateRequest(Sent):
             has_outline=self.outline_detection or self.tag_handling == "html",
         )
 
-    def as_own(self, source: str, target: str) -> TranslateRequest:
+    def as_own(self, source: str, target: str, glossary: str | None) -> TranslateRequest:
         """The same as a request of /translate, between these languages.
 
         But for `boundaries` and `markup`, which say more than such a request can.
+
+        Args:
+            source: Code as the models spell it, or "auto".
+            target: Code as the models spell it.
+            glossary: Name of one that the server has.
         """
         greedy = Options(beam_size=1) if self.model_type == "latency_optimized" else Options()
-        return TranslateRequest(q=self.text, source=source, target=target, options=greedy)
+        return TranslateRequest(
+            q=self.text,
+            source=source,
+            target=target,
+            format=self.tag_handling or "text",
+            glossary=glossary,
+            options=greedy,
+        )
 
 
 class DeepLLanguagesRequest(Sent):

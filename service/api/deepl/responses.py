@@ -1,5 +1,7 @@
 """What DeepL's clients get back."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from service.api.responses import Answer
@@ -46,12 +48,24 @@ class DeepLUsage(Answer):
 
 
 class NoGlossaryPairs(Answer):
-    """DeepL's list of pairs that can have a glossary: none."""
+    """DeepL's list of pairs that clients can create glossaries for: none."""
 
     supported_languages: list[str] = Field(max_length=0)
 
 
-class NoGlossaries(Answer):
-    """DeepL's list of glossaries: none."""
+class DeepLGlossary(Answer):
+    """A glossary of the server, for one direction."""
 
-    glossaries: list[str] = Field(max_length=0)
+    glossary_id: str
+    name: str
+    ready: Literal[True]
+    source_lang: str
+    target_lang: str
+    creation_time: str = Field(description="When this server read it.")
+    entry_count: int
+
+
+class DeepLGlossaries(Answer):
+    """All that the server has."""
+
+    glossaries: list[DeepLGlossary]

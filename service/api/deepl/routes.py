@@ -1,5 +1,6 @@
 """DeepL's routes: its clients work with `server_url` set to this service."""
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -7,7 +8,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from service.api.access import charge, usage_of
-from service.api.answers import Job, text_request
+from service.api.answers import Job
 from service.api.context import ApiContext
 from service.api.deepl.documents import (
     GLOSSARIES,
@@ -16,13 +17,19 @@ from service.api.deepl.documents import (
     TRANSLATE,
     USAGE,
 )
+from service.api.deepl.glossaries import listed, named
 from service.api.deepl.languages import served_source, served_target, sources, targets
 from service.api.deepl.requests import DeepLLanguagesRequest, DeepLTranslateRequest
-from service.api.deepl.responses import DeepLTranslateResponse, Translation
-from service.api.directions import AUTO, Assignment, assignments_of
+from service.api.deepl.responses import (
+    DeepLGlossaries,
+    DeepLTranslateResponse,
+    Translation,
+)
+from service.api.directions import AUTO, Assignment
 from service.api.reading import read_fields
 from service.api.record import record_of
 from service.api.requests import validated
+from service.api.translate import translate_jobs
 from service.api.usage import NO_LIMIT
 from service.api.work import answer_jobs, deadline_of, json_answer, texts_of
 from service.domain import Task
@@ -48,18 +55,13 @@ def deepl_translate_routes(context: ApiContext) -> APIRouter:
             source = AUTO
             if wanted.source_lang is not None and wanted.source_lang.lower() != AUTO:
                 source = served_source(catalogue, wanted.source_lang)
-            own = wanted.as_own(source, target)
-            assigned = assignments_of(context, texts, source, target, markup=wanted.markup)
+            glossary = named(wanted.glossary_id, source, target) if wanted.glossary_id else None
+            own = wanted.as_own(source, target, glossary)
+            plain, assigned = translate_jobs(context, own, texts, deadline.instant_s)
+            boundaries, markup = wanted.boundaries, wanted.markup
             jobs = [
-                Job(
-                    each.model,
-                    replace(
-                        text_request(text, each.direction, own, deadline.instant_s),
-                        boundaries=wanted.boundaries,
-                        markup=wanted.markup,
-                    ),
-                )
-                for text, each in zip(texts, assigned, strict=True)
+                replace(job, request=replace(job.request, boundaries=boundaries, markup=markup))
+                for job in plain
             ]
             answers = await answer_jobs(
                 request, context.lifecycle, jobs, deadline, keep_going=False
@@ -81,8 +83,9 @@ def deepl_routes(context: ApiContext) -> APIRouter:
     async def languages(request: Request) -> Response:
         wanted = validated(DeepLLanguagesRequest, await read_fields(request))
         if wanted.type == "source":
-            listed = [{"language": code, "name": name} for code, name in sources(catalogue).items()]
-            return JSONResponse(listed)
+            return JSONResponse(
+                [{"language": code, "name": name} for code, name in sources(catalogue).items()]
+            )
         return JSONResponse(
             [
                 {"language": code, "name": name, "supports_formality": False}
@@ -105,14 +108,17 @@ def deepl_routes(context: ApiContext) -> APIRouter:
     router.get("/v2/usage", **USAGE)(usage)
     router.post("/v2/usage", include_in_schema=False)(usage)
 
-    # Clients ask these two before they translate, and go on without a glossary.
+    # Where a client finds its pair, it goes on to create glossaries, which nobody can here.
     @router.get("/v2/glossary-language-pairs", **GLOSSARY_PAIRS)
     async def glossary_pairs() -> Response:
         return JSONResponse({"supported_languages": []})
 
+    glossaries_read = list(listed(context.glossaries, dt.datetime.now(dt.UTC)))
+    found = DeepLGlossaries(glossaries=glossaries_read).model_dump()
+
     @router.get("/v2/glossaries", **GLOSSARIES)
     async def glossaries() -> Response:
-        return JSONResponse({"glossaries": []})
+        return JSONResponse(found)
 
     return router
 

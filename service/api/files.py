@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from urllib.parse import quote
 
@@ -80,7 +80,7 @@ def file_routes(context: ApiContext, results: Results) -> APIRouter:
     router = APIRouter(tags=["files"])
     settings = context.settings
     seats = Seats(settings.max_files)
-    limits = FileLimits(max_unpacked_bytes=settings.max_unpacked_bytes)
+    limits = FileLimits(settings.max_unpacked_bytes, settings.max_file_chars)
 
     async def translate_file(request: Request) -> Response:
         record_of(request.scope).task = Task.TRANSLATION
@@ -98,10 +98,7 @@ def file_routes(context: ApiContext, results: Results) -> APIRouter:
                 answered = {
                     job.request.text: answer for job, answer in zip(jobs, answers, strict=True)
                 }
-                content = await asyncio.to_thread(
-                    document.written,
-                    [_placed(each, answered[plain_text(each)]) for each in document.passages],
-                )
+                content = await asyncio.to_thread(_written, document, answered)
             account(record_of(request.scope), jobs, answers)
             name = results.put(Result(content, _saved_as(sent.name, assigned.direction)), extension)
             # Dropped in time even when nobody comes any more.
@@ -142,20 +139,16 @@ def _characters(passages: Sequence[Passage], settings: Settings) -> int:
     """How many characters of text a document has; asked before any model work.
 
     Raises:
-        TooLarge: The document, or a paragraph of it, is over its limit.
+        TooLarge: A paragraph is over the limit of texts.
     """
     characters = [len(plain_text(passage)) for passage in passages]
-    total, longest = sum(characters), max(characters, default=0)
-    if total > settings.max_file_chars:
-        raise TooLarge(
-            f"the file has {total} characters of text; the limit is {settings.max_file_chars}"
-        )
+    longest = max(characters, default=0)
     if longest > settings.max_text_chars:
         raise TooLarge(
             f"a paragraph of the file has {longest} characters; "
             f"the limit is {settings.max_text_chars}"
         )
-    return total
+    return sum(characters)
 
 
 def _assigned(context: ApiContext, document: Document, wanted: FileRequest) -> Assignment:
@@ -187,6 +180,13 @@ def _jobs(passages: Sequence[Passage], assigned: Assignment, deadline_s: float) 
         )
         for text, has_tags in tagged.items()
     ]
+
+
+def _written(document: Document, answered: Mapping[str, TextResponse]) -> bytes:
+    """The document with the answers to its texts."""
+    return document.written(
+        [_placed(each, answered[plain_text(each)]) for each in document.passages]
+    )
 
 
 def _placed(passage: Passage, answer: TextResponse) -> Passage:

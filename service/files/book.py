@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from service.errors import RequestError
 from service.files.archive import Archive, read_archive, write_archive
-from service.files.document import FileLimits, Passage
+from service.files.document import Allowance, FileLimits, Passage
 from service.files.marked import MarkedDocument, open_marked
 from service.files.xml import Element, parse
 from service.markup.document import Markup
@@ -55,13 +55,14 @@ def open_book(data: bytes, limits: FileLimits) -> Book:
 
     Raises:
         RequestError: The bytes are none, are damaged, or its pages are encrypted.
-        TooLarge: It unpacks to more than `limits` allow.
+        TooLarge: It unpacks to more, or has more text or tags, than `limits` allow.
     """
     archive = read_archive(data, _WHAT, limits.max_unpacked_bytes)
     container = parse(archive.content(_CONTAINER, _WHAT), _CONTAINER).getroot()
     package = next((each.get("full-path", "") for each in container.iter("{*}rootfile")), "")
     listed = parse(archive.content(package, _WHAT), package).getroot()
     locked = _encrypted(archive)
+    allowance = Allowance(limits)
     pages: dict[str, MarkedDocument] = {}
     for item in listed.iter("{*}item"):
         name = _entry(item, package)
@@ -70,7 +71,7 @@ def open_book(data: bytes, limits: FileLimits) -> Book:
             continue
         if name in locked:
             raise RequestError("the book's pages are encrypted; send it without protection")
-        pages[name] = open_marked(archive.contents[name], markup)
+        pages[name] = open_marked(archive.contents[name], markup, allowance)
     if not pages:
         raise RequestError(f"the file is not {_WHAT}: it lists no pages")
     return Book(archive, pages)

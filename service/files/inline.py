@@ -99,7 +99,8 @@ def restore(flat: Flat, translation: Passage) -> list[Item]:
             items = []
         else:
             node = Node(flat.shells[piece.name], tuple(items))
-            items = [*outside.pop(), node]
+            items = outside.pop()
+            items.append(node)
     # A translation that lost a line break still loses nothing of the document.
     return [*items, *(Break(shell) for shell in breaks)]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from service.errors import RequestError
-from service.files.document import FileLimits, Passage
+from service.files.document import Allowance, FileLimits, Passage
 from service.files.plain import Encoding, decode
 from service.markup.document import Block, Document, Markup, read
 from service.markup.spelling import encoded
@@ -47,24 +47,30 @@ class MarkedDocument:
         return self.encoding.encode(text)
 
 
-def open_html(data: bytes, limits: FileLimits) -> MarkedDocument:  # noqa: ARG001 - nothing to unpack
+def open_html(data: bytes, limits: FileLimits) -> MarkedDocument:
     """Read HTML, well-formed or not.
 
     Raises:
         RequestError: The bytes are not text in the encoding that they say, or in UTF-8.
+        TooLarge: It has more text or tags than `limits` allow.
     """
-    return open_marked(data, _HTML)
+    return open_marked(data, _HTML, Allowance(limits))
 
 
-def open_marked(data: bytes, markup: Markup) -> MarkedDocument:
-    """Read a text with tags.
+def open_marked(data: bytes, markup: Markup, allowance: Allowance) -> MarkedDocument:
+    """Read a text with tags, which may be one of several.
 
     Raises:
         RequestError: The bytes are not text in the encoding that they say, or in UTF-8.
+        TooLarge: It has more text or tags than `allowance` has left.
     """
+    allowance.take_tags(data)
     said = _CHARSET.search(data[:_LOOK_BYTES])
     text, encoding = _decode_as(data, said[1].decode()) if said else decode(data)
-    return MarkedDocument(read(text, markup), encoding)
+    marked = MarkedDocument(read(text, markup), encoding)
+    for passage in marked.passages:
+        allowance.take(passage)
+    return marked
 
 
 def _decode_as(data: bytes, name: str) -> tuple[str, Encoding]:

@@ -1,18 +1,18 @@
 """A document that is an archive of XML: paragraphs in trees in an archive."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from service.files.archive import Archive, write_archive
-from service.files.document import Passage
-from service.files.inline import Flat, Item, flatten, restore
-from service.files.xml import Tree, serialise
+from service.files.document import Allowance, FileLimits, Passage
+from service.files.inline import Flat, Item, restore
+from service.files.xml import Tree, parse, serialise
 from service.markup.tagged import plain_text
 
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
-    """A paragraph with words in it.
+    """A paragraph.
 
     Attributes:
         flat: What is in it.
@@ -21,14 +21,6 @@ class Paragraph:
 
     flat: Flat
     put: Callable[[Sequence[Item]], None]
-
-
-def paragraph_of(items: Sequence[Item], put: Callable[[Sequence[Item]], None]) -> Paragraph | None:
-    """A paragraph; None when it has no letter, so that it stays as it is."""
-    flat = flatten(items)
-    if not any(character.isalpha() for character in plain_text(flat.passage)):
-        return None
-    return Paragraph(flat, put)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +48,35 @@ class PackagedDocument:
             paragraph.put(restore(paragraph.flat, translation))
         changed = {name: serialise(tree) for name, tree in self.trees.items()}
         return write_archive(self.archive, changed)
+
+
+def read_parts(
+    archive: Archive,
+    parts: Sequence[str],
+    paragraphs_of: Callable[[Tree], Iterator[Paragraph]],
+    limits: FileLimits,
+) -> PackagedDocument:
+    """Read the paragraphs of a document; those without a letter stay as they are.
+
+    Args:
+        archive: The file.
+        parts: Entries of it that are XML with paragraphs, in the order of translation.
+        paragraphs_of: Finds them in such a tree, and changes nothing.
+        limits: Of the file.
+
+    Raises:
+        RequestError: A part is damaged.
+        TooLarge: There is more text, or there are more tags or paragraphs, than allowed.
+    """
+    allowance = Allowance(limits)
+    trees: dict[str, Tree] = {}
+    paragraphs: list[Paragraph] = []
+    for part in parts:
+        allowance.take_tags(archive.contents[part])
+        tree = parse(archive.contents[part], part)
+        for paragraph in paragraphs_of(tree):
+            allowance.take(paragraph.flat.passage)
+            if any(map(str.isalpha, plain_text(paragraph.flat.passage))):
+                paragraphs.append(paragraph)
+                trees[part] = tree
+    return PackagedDocument(archive, trees, paragraphs)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from service.errors import RequestError
-from service.files.document import FileLimits, Passage
+from service.files.document import Allowance, FileLimits, Passage
 from service.markup.tagged import plain_text
 
 # Longest first: UTF-16's mark begins UTF-32's.
@@ -74,13 +74,15 @@ class Pieces:
         return self.encoding.encode(text)
 
 
-def open_plain(data: bytes, limits: FileLimits) -> Pieces:  # noqa: ARG001 - nothing to unpack
+def open_plain(data: bytes, limits: FileLimits) -> Pieces:
     """Read plain text; white space around lines stays as it is.
 
     Raises:
         RequestError: The bytes are not text.
+        TooLarge: It has more text than `limits` allow.
     """
     text, encoding = decode(data)
+    allowance = Allowance(limits)
     passages: list[Passage] = []
     fixed: list[str] = []
     done = place = 0
@@ -90,6 +92,7 @@ def open_plain(data: bytes, limits: FileLimits) -> Pieces:  # noqa: ARG001 - not
             start = place + line.index(content)
             fixed.append(text[done:start])
             passages.append((content,))
+            allowance.take(passages[-1])
             done = start + len(content)
         place += len(line)
     return Pieces(tuple(passages), (*fixed, text[done:]), encoding)

@@ -6,11 +6,13 @@ begin with a dash; the translation is broken into as many lines, at about the sa
 """
 
 import re
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from service.errors import RequestError
-from service.files.document import FileLimits, Passage, peeled
+from service.files.document import Allowance, FileLimits, Passage, peeled
 from service.files.plain import Encoding, decode
 from service.markup.tagged import Kind, Piece, Tag, plain_text
 
@@ -20,7 +22,9 @@ _NUMBER = re.compile(r"\s*\d+\s*")
 _DASH = re.compile(r"[-‐‑–—]+\s*")
 # <i>, </i>, <font color="#ffff00">, and what places a cue: {\an8}.
 _TAG = re.compile(r"<(/?)([a-z]+)(?:\s[^<>\n]*)?>|\{\\[^{}\n]*\}", re.IGNORECASE)
-_TAG_OR_BREAK = re.compile(rf"{_TAG.pattern}|[^\S\r\n]*(?:\r\n?|\n)\s*", re.IGNORECASE)
+_TAG_OR_BREAK = re.compile(
+    rf"{_TAG.pattern}|(?<![^\S\r\n])[^\S\r\n]*+(?:\r\n?|\n)\s*", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +65,15 @@ class Subtitles:
         return self.encoding.encode("".join(parts))
 
 
-def open_subtitles(data: bytes, limits: FileLimits) -> Subtitles:  # noqa: ARG001 - nothing to unpack
+def open_subtitles(data: bytes, limits: FileLimits) -> Subtitles:
     """Read subtitles.
 
     Raises:
         RequestError: The bytes are not text, or there is no cue in it.
+        TooLarge: They have more text than `limits` allow.
     """
+    allowance = Allowance(limits)
+    allowance.take_tags(data)
     text, encoding = decode(data)
     lines = text.splitlines(keepends=True)
     timings = [number for number, line in enumerate(lines) if _TIMING.fullmatch(line)]
@@ -86,6 +93,7 @@ def open_subtitles(data: bytes, limits: FileLimits) -> Subtitles:  # noqa: ARG00
             begin = starts[first] + _lead(lines[first])
             end = starts[last - 1] + len(lines[last - 1].rstrip())
             said = _spoken(text[begin:end])
+            allowance.take(said.passage)
             if said.passage:
                 fixed.append(text[done:begin])
                 spoken.append(said)
@@ -153,17 +161,22 @@ def _spoken(written: str) -> _Spoken:
 def _kinds(written: str) -> dict[int, tuple[Kind, str]]:
     """What each tag is, by its place; one without its other half stands for itself."""
     kinds: dict[int, tuple[Kind, str]] = {}
-    open_tags: list[tuple[str, int]] = []  # name, place
+    open_tags: list[tuple[str, int]] = []  # element, place
+    opened: Counter[str] = Counter()
     for found in _TAG.finditer(written):
         element = (found[2] or "").lower()
         kinds[found.start()] = Kind.EMPTY, str(found.start())
         if element and not found[1]:
             open_tags.append((element, found.start()))
-        elif element in [each for each, _ in open_tags]:
-            while (opened := open_tags.pop())[0] != element:
-                pass
-            kinds[opened[1]] = Kind.OPEN, str(opened[1])
-            kinds[found.start()] = Kind.CLOSE, str(opened[1])
+            opened[element] += 1
+        elif opened[element]:
+            place = None
+            while place is None:
+                last, at = open_tags.pop()
+                opened[last] -= 1
+                place = at if last == element else None
+            kinds[place] = Kind.OPEN, str(place)
+            kinds[found.start()] = Kind.CLOSE, str(place)
     return kinds
 
 
@@ -185,9 +198,13 @@ def _lines(spoken: _Spoken, said: Passage) -> str:
 def _breaks(spoken: _Spoken, text: str) -> Iterator[tuple[int, str]]:
     """Spaces of `text` that become line breaks: the nearest to where the breaks were."""
     spaces = [place for place, character in enumerate(text) if character == " "]
+    first = 0  # that is no line break yet
     for share, line_break in spoken.breaks:
-        if not spaces:
+        wished = share * len(text)
+        behind = bisect_left(spaces, wished, lo=first)
+        around = range(max(first, behind - 1), min(behind + 1, len(spaces)))
+        if not around:
             return
-        nearest = min(spaces, key=lambda place: abs(place - share * len(text)))
-        yield nearest, line_break
-        spaces = [place for place in spaces if place > nearest]
+        nearest = min(around, key=lambda number: abs(spaces[number] - wished))
+        yield spaces[nearest], line_break
+        first = nearest + 1

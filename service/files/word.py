@@ -5,17 +5,18 @@ links, fields, bookmarks, pictures. What most of a paragraph's text looks like i
 its translation; where a run looks otherwise, the words that translate it do.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from functools import partial
 
 from lxml import etree
 
 from service.errors import RequestError
 from service.files.archive import read_archive
 from service.files.document import FileLimits
-from service.files.inline import Item
-from service.files.packaged import PackagedDocument, Paragraph, paragraph_of
+from service.files.inline import flatten
+from service.files.packaged import PackagedDocument, Paragraph, read_parts
 from service.files.word_inline import content_of, read_content, write_content
-from service.files.xml import Element, Tree, parse
+from service.files.xml import Tree, parse
 
 _WHAT = "a Word document (.docx)"
 _TYPES = "[Content_Types].xml"
@@ -30,7 +31,7 @@ def open_word(data: bytes, limits: FileLimits) -> PackagedDocument:
 
     Raises:
         RequestError: The bytes are none, or damaged.
-        TooLarge: It unpacks to more than `limits` allow.
+        TooLarge: It unpacks to more, or has more text or tags, than `limits` allow.
     """
     archive = read_archive(data, _WHAT, limits.max_unpacked_bytes)
     types = parse(archive.content(_TYPES, _WHAT), _TYPES).getroot()
@@ -42,29 +43,14 @@ def open_word(data: bytes, limits: FileLimits) -> PackagedDocument:
     ]
     if not parts:
         raise RequestError(f"the file is not {_WHAT}: it has no main document")
-    trees: dict[str, Tree] = {}
-    paragraphs: list[Paragraph] = []
-    for part in dict.fromkeys(parts):
-        tree = parse(archive.content(part, _WHAT), part)
-        found = [*_paragraphs(tree)]
-        if found:
-            trees[part] = tree
-            paragraphs += found
-    return PackagedDocument(archive, trees, paragraphs)
+    for part in parts:
+        archive.content(part, _WHAT)
+    return read_parts(archive, [*dict.fromkeys(parts)], _paragraphs, limits)
 
 
 def _paragraphs(tree: Tree) -> Iterator[Paragraph]:
     namespace = etree.QName(tree.getroot()).namespace
-    for element in [*tree.iter(f"{{{namespace}}}p")]:
-        paragraph = _paragraph(element)
-        if paragraph is not None:
-            yield paragraph
-
-
-def _paragraph(element: Element) -> Paragraph | None:
-    content = read_content(content_of(element))
-
-    def put(items: Sequence[Item]) -> None:
-        write_content(element, items, content.properties)
-
-    return paragraph_of(content.items, put)
+    for element in tree.iter(f"{{{namespace}}}p"):
+        content = read_content(content_of(element))
+        put = partial(write_content, element, properties=content.properties)
+        yield Paragraph(flatten(content.items), put)

@@ -22,6 +22,8 @@ _PROPERTIES = frozenset({"pPr", "rPr", "smartTagPr", "customXmlPr", "sdtPr", "sd
 # What Word found out about the text as it was, and what only that text's hyphenation needs.
 _STALE = frozenset({"proofErr", "lastRenderedPageBreak", "softHyphen"})
 _BREAKS = frozenset({"br", "cr", "tab", "ptab"})
+# Of links in links; nobody writes such text, and what is deeper stays as it is.
+_MOST_DEPTH = 50
 # Two runs that differ only in these look the same.
 _UNSEEN = frozenset({"lang", "noProof", "rPrChange"})
 
@@ -90,9 +92,14 @@ class Content:
     properties: Element | None
 
 
-def read_content(children: Sequence[Element]) -> Content:
-    """What stands in some neighbouring elements of a paragraph."""
-    atoms = [*_atoms(children)]
+def read_content(children: Sequence[Element], depth: int = 0) -> Content:
+    """What stands in some neighbouring elements of a paragraph.
+
+    Args:
+        children: The elements.
+        depth: How many elements of the paragraph they are in.
+    """
+    atoms = [*_atoms(children, depth)]
     base = _most_common(atoms)
     items: list[Item] = []
     group: list[Item] = []  # of one look
@@ -180,23 +187,23 @@ def _new_run(holder: Element, properties: Element | None) -> Element:
     return run
 
 
-def _atoms(children: Sequence[Element]) -> Iterator[_Atom]:
+def _atoms(children: Sequence[Element], depth: int) -> Iterator[_Atom]:
     """Runs by their parts, and everything that is not a run."""
+    ends = _field_ends(children)
     place = 0
     while place < len(children):
         child = children[place]
-        place += 1
-        if _name(child) in _CONTAINERS or _is_simple_link(child):
-            content = read_content(content_of(child))
+        end = ends.get(place, place) + 1
+        if depth < _MOST_DEPTH and (_name(child) in _CONTAINERS or _is_simple_link(child)):
+            content = read_content(content_of(child), depth + 1)
             yield Node(_Container(child, content.properties), content.items)
         elif _name(child) != "r":
             yield Node(_Fixed((child,)), None)
         elif _field_chars(child):
-            field = _field(children[place - 1 :])
-            place += len(field) - 1
-            yield _read_field(field)
+            yield _read_field(children[place:end], depth)
         else:
             yield from _run(child)
+        place = end
 
 
 def _run(run: Element) -> Iterator[_Atom]:
@@ -214,24 +221,27 @@ def _run(run: Element) -> Iterator[_Atom]:
             yield Node(_Part(child, properties), None)
 
 
-def _field(runs: Sequence[Element]) -> Sequence[Element]:
-    """A field from its first run to its last; only the first when its end is elsewhere."""
-    depth = 0
-    for place, run in enumerate(runs):
-        for kind in _field_chars(run):
-            depth += {"begin": 1, "end": -1}.get(kind, 0)
-        if depth <= 0:
-            return runs[: place + 1]
-    return runs[:1]
+def _field_ends(children: Sequence[Element]) -> dict[int, int]:
+    """Of the runs in which fields begin, those in which they end, where they do."""
+    ends: dict[int, int] = {}
+    open_fields: list[int] = []
+    for place, child in enumerate(children):
+        for kind in _field_chars(child):
+            if kind == "begin":
+                open_fields.append(place)
+            elif kind == "end" and open_fields:
+                ends[open_fields.pop()] = place
+    return ends
 
 
-def _read_field(field: Sequence[Element]) -> Node:
+def _read_field(field: Sequence[Element], depth: int) -> Node:
     """A link is text; a page number, a date, a reference is not."""
     kinds = [_field_chars(run) for run in field]
-    if kinds[0] == ["begin"] and kinds[-1] == ["end"] and ["separate"] in kinds:
+    is_whole = kinds[0] == ["begin"] and kinds[-1] == ["end"] and ["separate"] in kinds
+    if is_whole and depth < _MOST_DEPTH:
         result = kinds.index(["separate"]) + 1
         if _is_link("".join("".join(run.itertext()) for run in field[:result])):
-            content = read_content(field[result:-1])
+            content = read_content(field[result:-1], depth + 1)
             shell = _Link(tuple(field[:result]), tuple(field[-1:]), content.properties)
             return Node(shell, content.items)
     return Node(_Fixed(tuple(field)), None)
@@ -290,7 +300,8 @@ def _holder(element: Element) -> Element:
 
 def _name(element: Element) -> str:
     """Without its namespace; nothing for a comment."""
-    return etree.QName(element).localname if isinstance(element.tag, str) else ""
+    tag = element.tag  # made anew with every look
+    return tag.rpartition("}")[2] if isinstance(tag, str) else ""
 
 
 def _named(like: Element, name: str) -> str:

@@ -140,7 +140,7 @@ def test_the_address_is_the_one_a_client_knows(client: LocalClient) -> None:
         (
             {"files": {"file": ("a.txt", b"a\n" * 301)}, "data": FIELDS},
             413,
-            "the file has 301 characters of text; the limit is 300",
+            "the file has 301 characters of text or more; the limit is 300",
         ),
         (
             {"files": {"file": ("a.txt", b"a" * 101)}, "data": FIELDS},

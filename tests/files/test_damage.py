@@ -2,6 +2,7 @@
 
 import zipfile
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -9,13 +10,14 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from service.errors import RequestError, TooLarge
-from service.files import EXTENSIONS, extension_of
+from service.files import EXTENSIONS, FileLimits, document, extension_of, open_document
 from service.files.archive import read_archive
+from service.markup.tagged import plain_text
 from tests.files.archives import parts, zipped
 from tests.files.test_marked import BOOK, PAGE
 from tests.files.test_text import CUES
 from tests.files.test_word import W, document_of, text_run
-from tests.files.translating import translated, unchanged
+from tests.files.translating import LIMITS, translated, unchanged
 
 ODF = "urn:oasis:names:tc:opendocument:xmlns"
 ODT_TYPE = b"application/vnd.oasis.opendocument.text"
@@ -116,6 +118,38 @@ class TestArchives:
     def test_names_are_no_paths(self) -> None:
         escaping = zipped(BOOK | {"../../../tmp/evil": b"x", "/etc/evil": b"y"})
         assert parts(unchanged(".epub", escaping))["/etc/evil"] == b"y"
+
+
+class TestLimits:
+    """What ends the reading of a document early."""
+
+    @pytest.mark.parametrize("extension", EXTENSIONS)
+    def test_characters(self, extension: str) -> None:
+        data = SAMPLES[extension]
+        texts = map(plain_text, open_document(extension, data, LIMITS).passages)
+        exactly = FileLimits(10_000_000, sum(map(len, texts)))
+        open_document(extension, data, exactly)
+        with pytest.raises(TooLarge, match="characters of text or more; the limit is"):
+            open_document(extension, data, replace(exactly, max_characters=1))
+
+    @pytest.mark.parametrize(
+        ("extension", "data"),
+        [
+            (".docx", document_of(*["<r/>"] * 2)),
+            (".odt", opendocument_of(b"<text:p/>" * 3)),
+            (".txt", b"a\n" * 3),
+        ],
+    )
+    def test_paragraphs(self, extension: str, data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(document, "_MAX_PARAGRAPHS", 1)
+        with pytest.raises(TooLarge, match="more than 1 paragraphs, which is the limit"):
+            open_document(extension, data, LIMITS)
+
+    @pytest.mark.parametrize("extension", sorted({*EXTENSIONS} - {".txt"}))
+    def test_tags(self, extension: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(document, "_MAX_TAGS", 3)
+        with pytest.raises(TooLarge, match="tags or more; the limit is 3"):
+            open_document(extension, SAMPLES[extension], LIMITS)
 
 
 def elements(*names: str) -> st.SearchStrategy[str]:

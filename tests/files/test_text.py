@@ -129,6 +129,14 @@ def test_any_subtitles_stay_to_the_byte(words: list[str]) -> None:
     assert unchanged(".srt", data) == data
 
 
+@pytest.mark.parametrize(
+    "written", ["<i>" * 20_000, "</i>" * 20_000, "a\n" * 20_000, "a" + " " * 90_000 + "b"]
+)
+def test_strange_cues_are_no_harm(written: str) -> None:
+    data = f"00:00:01,000 --> 00:00:02,000\na {written} b".encode()
+    assert unchanged(".srt", data) == data
+
+
 def test_what_is_no_subtitles_is_said_so() -> None:
     with pytest.raises(RequestError, match="no line like 00:00:01,000 -->"):
         open_document(".srt", b"Hello\n", LIMITS)

@@ -274,6 +274,19 @@ def test_what_stands_in_a_paragraph(paragraph: str, expected: str) -> None:
     assert content_of(translated(".docx", data)) == ['<pPr><jc val="center"/></pPr>' + expected]
 
 
+def test_depth_and_length_are_no_harm() -> None:
+    deep = "".join(f"<{name}>" for name in ["hyperlink", "ins"] * 100)
+    ends = "".join(f"</{name}>" for name in ["ins", "hyperlink"] * 100)
+    [content] = content_of(
+        translated(".docx", document_of(text_run("a") + deep + text_run("b") + ends))
+    )
+    assert "<t>A</t>" in content
+    assert "<t>b</t>" in content  # left as it is
+    begin = '<r><fldChar fldCharType="begin"/></r>'
+    [content] = content_of(translated(".docx", document_of(text_run("a") + begin * 5_000)))
+    assert content.count(begin) == 5_000
+
+
 def test_a_translation_that_lost_a_break_loses_none() -> None:
     data = document_of("<r><t>one</t><br/><t>two</t></r>")
     document = open_document(".docx", data, LIMITS)
@@ -330,4 +343,4 @@ def test_what_is_no_word_document_is_said_so(written: bytes) -> None:
 
 def test_what_unpacks_to_too_much_is_not_unpacked(written: bytes) -> None:
     with pytest.raises(TooLarge, match="the limit is 20000"):
-        open_document(".docx", written, FileLimits(max_unpacked_bytes=20_000))
+        open_document(".docx", written, FileLimits(max_unpacked_bytes=20_000, max_characters=100))

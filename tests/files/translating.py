@@ -5,7 +5,7 @@ from collections.abc import Callable
 from service.files import FileLimits, open_document
 from service.files.document import Passage
 
-LIMITS = FileLimits(max_unpacked_bytes=10_000_000)
+LIMITS = FileLimits(max_unpacked_bytes=10_000_000, max_characters=100_000)
 
 
 def translated(extension: str, data: bytes, translate: Callable[[str], str] = str.upper) -> bytes:

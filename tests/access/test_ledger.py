@@ -176,7 +176,7 @@ STEPS = st.lists(
     st.tuples(
         st.sampled_from(["begin", "charge", "fail"]),
         st.integers(0, 120),
-        st.sampled_from([0, 1, 160, 16 * 45, 16 * DAY_S * 9]),
+        st.sampled_from([0, 160, 16 * 45, 16 * DAY_S * 9]),
     ),
     max_size=12,
 )
@@ -198,11 +198,11 @@ def step(ledger: Ledger, key_id: str, action: str, amount: int) -> Outcome:
     return outcome_of(lambda: ledger.give_back(ledger.charge(key_id, amount)))
 
 
-@settings(max_examples=60)
+@settings(max_examples=200)
 @given(STEPS, st.sets(st.integers(0, 11)))
 def test_a_restart_changes_nothing(steps: list[tuple[str, int, int]], restarts: set[int]) -> None:
     clock = Clock()
-    limits = Limits(requests_per_minute=3, characters_per_minute=150, characters_per_month=400)
+    limits = Limits(requests_per_minute=1, characters_per_minute=150, characters_per_month=400)
     with closing(sqlite3.connect(":memory:")) as database:
         make_tables(database)
         store = KeyStore(database, clock)

@@ -131,6 +131,13 @@ class TestWhatIsOpen:
             assert (answer.status_code == 403) is not is_public, path
         assert {("POST", "/translate"), ("GET", "/v2/usage"), ("GET", "/metrics")} <= set(walked)
 
+    def test_what_is_public_is_chosen_one_by_one(self) -> None:
+        assert {*PUBLIC_PATHS, *PUBLIC_PREFIXES} == {
+            "/", "/docs", "/docs/assets/", "/openapi.json", "/spec", "/static/",
+            "/frontend/settings", "/languages", "/models", "/download_file/",
+            "/health", "/livez", "/readyz", "/metrics",
+        }  # fmt: skip
+
     def test_what_is_public_does_not_look_at_keys_and_counts_nothing(
         self, service: KeyedService
     ) -> None:

@@ -105,7 +105,7 @@ async def _ask(client: httpx.AsyncClient, errand: Errand, texts: list[str], firs
         for _ in range(_RETRIES):
             if response.status_code not in _BUSY:
                 break
-            await asyncio.sleep(float(response.headers.get("Retry-After", 1)))
+            await asyncio.sleep(_retry_after_s(response))
             response = await client.post(errand.path, json=fields)
     except httpx.HTTPError as error:
         return CommandFailed(f"{client.base_url}: {str(error) or type(error).__name__}")
@@ -113,6 +113,12 @@ async def _ask(client: httpx.AsyncClient, errand: Errand, texts: list[str], firs
         return CommandFailed(f"texts {first} to {first + len(texts) - 1}: {error_of(response)}")
     answers: list[str] = response.json()[errand.answers_as]
     return answers
+
+
+def _retry_after_s(response: httpx.Response) -> float:
+    """When to come back. Proxies may name an instant instead of seconds: soon, then."""
+    said = response.headers.get("Retry-After", "")
+    return float(said) if said.isascii() and said.isdigit() else 1.0
 
 
 def error_of(response: httpx.Response) -> str:

@@ -4,12 +4,21 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from enum import Enum, auto
 from pathlib import Path
 
 from service.cli.status import CommandFailed
 
 STDIN = "-"
 _READ_BYTES = 65_536
+
+
+class Unit(Enum):
+    """What is one text."""
+
+    LINE = auto()
+    PARAGRAPH = auto()
+    FILE = auto()
 
 
 def reads(name: str) -> Iterator[bytes]:
@@ -44,6 +53,25 @@ def lines(name: str, pieces: Iterable[bytes]) -> Iterator[list[str]]:
         yield _decoded(name, [rest], number)
 
 
+def paragraphs(batches: Iterable[list[str]]) -> Iterator[list[str]]:
+    """The paragraphs of lines, each in one line; a blank line is an empty text of its own."""
+    gathered: list[str] = []
+    for batch in batches:
+        texts = []
+        for line in batch:
+            if line.strip():
+                gathered.append(line.strip())
+                continue
+            if gathered:
+                texts.append(" ".join(gathered))
+                gathered = []
+            texts.append("")
+        if texts:
+            yield texts
+    if gathered:
+        yield [" ".join(gathered)]
+
+
 def whole(name: str, pieces: Iterable[bytes]) -> Iterator[list[str]]:
     """All of `pieces` as one text.
 
@@ -65,24 +93,24 @@ def _decoded(name: str, texts: Sequence[bytes], first: int | None) -> list[str]:
     return decoded
 
 
-def count(names: Sequence[str], *, by_line: bool) -> int | None:
+def count(names: Sequence[str], unit: Unit) -> int | None:
     """How many texts there will be; None when only the end of a pipe will tell."""
-    if not by_line:
+    if unit is Unit.FILE:
         return len(names)
     if not all(Path(name).is_file() for name in names):
         return None
-    return sum(len(batch) for name in names for batch in lines_of(name))
+    return sum(map(len, texts_of(names, unit)))
 
 
-def lines_of(name: str) -> Iterator[list[str]]:
-    """The lines of one file."""
-    return lines(name, reads(name))
-
-
-def texts_of(names: Sequence[str], *, by_line: bool) -> Iterator[list[str]]:
+def texts_of(names: Sequence[str], unit: Unit) -> Iterator[list[str]]:
     """The texts of all files in order, those that have come together."""
     for name in names:
-        yield from lines_of(name) if by_line else whole(name, reads(name))
+        if unit is Unit.FILE:
+            yield from whole(name, reads(name))
+        elif unit is Unit.LINE:
+            yield from lines(name, reads(name))
+        else:
+            yield from paragraphs(lines(name, reads(name)))
 
 
 async def without_blocking(batches: Callable[[], Iterator[list[str]]]) -> AsyncIterator[list[str]]:

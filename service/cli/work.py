@@ -14,8 +14,9 @@ from tqdm import tqdm
 
 from service.app import create_app
 from service.cli.asking import Errand, ask_all
-from service.cli.lines import STDIN, count, texts_of, without_blocking
-from service.cli.status import FAILED, OK, CommandFailed
+from service.cli.lines import STDIN, Unit, count, texts_of, without_blocking
+from service.cli.output import ReaderLeft, opened
+from service.cli.status import FAILED, INTERRUPTED, OK, CommandFailed
 from service.settings import Settings, load_settings
 
 # In this process nobody else asks, and nobody gives up: what is in flight bounds the queue.
@@ -37,21 +38,37 @@ def add_to(commands: Any) -> None:
     translate.add_argument("--from", dest="source", default="auto", metavar="LANGUAGE")
     translate.add_argument("--to", dest="target", required=True, metavar="LANGUAGE")
     _add_common(translate)
-    translate.set_defaults(run=_translate)
+    translate.set_defaults(run=_translate, unit=Unit.LINE)
 
     summarize = commands.add_parser(
         "summarize",
         help="summarize files or standard input, one text each",
         description="Summarize each file, or all of standard input, into one line.",
     )
-    summarize.add_argument("--lines", action="store_true", help="every line is a text of its own")
+    summarize.add_argument(
+        "--lines",
+        dest="unit",
+        action="store_const",
+        const=Unit.LINE,
+        help="every line is a text of its own",
+    )
     _add_common(summarize)
-    summarize.set_defaults(run=_summarize)
+    summarize.set_defaults(run=_summarize, unit=Unit.FILE)
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "files", nargs="*", default=[STDIN], metavar="FILE", help="default: standard input, or -"
+    )
+    parser.add_argument(
+        "--paragraphs",
+        dest="unit",
+        action="store_const",
+        const=Unit.PARAGRAPH,
+        help="lines up to a blank one are one text; it comes out in one line",
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="default: standard output"
     )
     parser.add_argument("--model", help="name of the model, where several could answer")
     add_server(parser)
@@ -69,44 +86,43 @@ def add_server(parser: argparse.ArgumentParser) -> None:
 
 def _translate(arguments: argparse.Namespace) -> int:
     fields = {"source": arguments.source, "target": arguments.target}
-    return _run(arguments, Errand("translate", "q", "translatedText", fields), by_line=True)
+    return _run(arguments, Errand("translate", "q", "translatedText", fields))
 
 
 def _summarize(arguments: argparse.Namespace) -> int:
-    return _run(arguments, Errand("summarize", "text", "summary", {}), by_line=arguments.lines)
+    return _run(arguments, Errand("summarize", "text", "summary", {}))
 
 
-def _run(arguments: argparse.Namespace, errand: Errand, *, by_line: bool) -> int:
+def _run(arguments: argparse.Namespace, errand: Errand) -> int:
     fields = {**errand.fields, "priority": "batch"}
     if arguments.model is not None:
         fields["model"] = arguments.model
     errand = Errand(errand.path, errand.texts_as, errand.answers_as, fields)
     try:
-        asyncio.run(_answer(arguments, errand, by_line=by_line))
+        asyncio.run(_answer(arguments, errand))
     except CommandFailed as error:
         sys.stderr.write(f"seq2serve: {error}\n")
         return FAILED
-    except BrokenPipeError:  # the reader, `head` for one, has enough
-        sys.stderr.close()
+    except ReaderLeft:
+        return OK
     except KeyboardInterrupt:
-        return FAILED
+        return INTERRUPTED
     return OK
 
 
-async def _answer(arguments: argparse.Namespace, errand: Errand, *, by_line: bool) -> None:
-    read = partial(texts_of, arguments.files, by_line=by_line)
-    total = count(arguments.files, by_line=by_line)
-    async with client_of(arguments) as client:
-        # tqdm shows nothing when standard error is no terminal.
-        with tqdm(total=total, unit=" texts", disable=None, file=sys.stderr) as progress:
+async def _answer(arguments: argparse.Namespace, errand: Errand) -> None:
+    read = partial(texts_of, arguments.files, arguments.unit)
+    total = count(arguments.files, arguments.unit)
+    with opened(arguments.output, arguments.files) as write:
+        async with client_of(arguments) as client:
+            # tqdm shows nothing when standard error is no terminal.
+            with tqdm(total=total, unit=" texts", disable=None, file=sys.stderr) as progress:
 
-            def take(answers: list[str]) -> None:
-                written = "".join(f"{answer}\n" for answer in answers)
-                sys.stdout.buffer.write(written.encode())
-                sys.stdout.buffer.flush()
-                progress.update(len(answers))
+                def take(answers: list[str]) -> None:
+                    write(answers)
+                    progress.update(len(answers))
 
-            await ask_all(client, errand, without_blocking(read), take)
+                await ask_all(client, errand, without_blocking(read), take)
 
 
 @asynccontextmanager

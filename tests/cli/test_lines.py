@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.cli.lines import count, lines, texts_of, whole, without_blocking
+from service.cli.lines import Unit, count, lines, paragraphs, texts_of, whole, without_blocking
 from service.cli.status import CommandFailed
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], include_characters="\n\r"))
@@ -30,6 +31,18 @@ def test_what_has_come_is_not_held_back() -> None:
     assert [*batches] == [["one", "two"], ["three"], ["four"]]
 
 
+@given(st.lists(st.lists(st.sampled_from(["a", " b c ", "", "\t"]), max_size=4), max_size=6))
+def test_paragraphs_are_what_stands_between_blank_lines(batches: list[list[str]]) -> None:
+    got = [text for batch in paragraphs(batches) for text in batch]
+
+    all_lines = [line.strip() for batch in batches for line in batch]
+    # The obvious way, for which everything has to be there.
+    blocks = re.findall(r"(?:[^\n]+\n)+|\n", "".join(f"{line}\n" for line in all_lines))
+    expected = [" ".join(block.split("\n")).strip() for block in blocks]
+    assert got == expected
+    assert " ".join(" ".join(got).split()) == " ".join(" ".join(all_lines).split())
+
+
 def test_what_is_not_utf_8_is_named_by_its_line() -> None:
     with pytest.raises(CommandFailed, match="x, line 3: not UTF-8"):
         [*lines("x", [b"a\nb\n", b"\xff\n"])]
@@ -42,13 +55,13 @@ def test_files_in_order(tmp_path: Path) -> None:
     first.write_text("a\nb")
     second.write_text("c\n")
     names = [str(first), str(second)]
-    assert [*texts_of(names, by_line=True)] == [["a"], ["b"], ["c"]]
-    assert [*texts_of(names, by_line=False)] == [["a\nb"], ["c\n"]]
-    assert count(names, by_line=True) == 3
-    assert count(names, by_line=False) == 2
-    assert count([*names, "-"], by_line=True) is None
+    assert [*texts_of(names, Unit.LINE)] == [["a"], ["b"], ["c"]]
+    assert [*texts_of(names, Unit.PARAGRAPH)] == [["a b"], ["c"]], "none goes over two files"
+    assert [*texts_of(names, Unit.FILE)] == [["a\nb"], ["c\n"]]
+    assert [count(names, unit) for unit in (Unit.LINE, Unit.PARAGRAPH, Unit.FILE)] == [3, 2, 2]
+    assert count([*names, "-"], Unit.LINE) is None
     with pytest.raises(CommandFailed, match="missing: No such file"):
-        [*texts_of([str(tmp_path / "missing")], by_line=True)]
+        [*texts_of([str(tmp_path / "missing")], Unit.LINE)]
 
 
 def test_a_pipe_is_read_while_it_is_written() -> None:

@@ -157,8 +157,8 @@ def test_events_may_arrive_in_any_pieces(page: Page, size: int) -> None:
 
 
 def test_notes_say_what_to_look_at_twice(page: Page) -> None:
-    fine = {"problems": [], "confidence": 0.9}
-    bad = {"problems": ["lost_number", "something_new"], "confidence": 0.31}
+    fine = {"problems": [], "avoided": [], "confidence": 0.9}
+    bad = fine | {"problems": ["lost_number", "something_new"], "confidence": 0.31}
     (said,) = call(page, "notes.js", "m.notes(given)", [fine, bad])
     assert said.startswith("Sentence 2 has lost a number, and something new, and can be expected")
     assert said.endswith("(confidence 31 %).")
@@ -166,10 +166,12 @@ def test_notes_say_what_to_look_at_twice(page: Page) -> None:
         "This has lost a number, and something new."
     ]
     assert call(page, "notes.js", "m.notes(given)", [fine]) == []
+    (said,) = call(page, "notes.js", "m.notes(given)", [fine | {"avoided": ["loop"]}])
+    assert said == "This is not the likeliest answer, which says the same again and again."
 
 
 def test_the_guards_words_are_all_known(page: Page) -> None:
     codes = [problem.value for problem in Problem]
-    given = [{"problems": [code], "confidence": None} for code in codes]
+    given = [{"problems": [code], "avoided": [], "confidence": None} for code in codes]
     for code, said in zip(codes, call(page, "notes.js", "m.notes(given)", given), strict=True):
         assert f" {code.replace('_', ' ')}." not in said, "the code itself, for want of words"

@@ -18,12 +18,19 @@ const DOUBTFUL = 0.5;
  * @returns {string[]} Empty when there is nothing to say.
  */
 export function notes(sentences) {
-  return sentences.flatMap(({ problems, confidence }, position) => {
+  return sentences.flatMap(({ problems, avoided, confidence }, position) => {
     const name = sentences.length > 1 ? `Sentence ${position + 1}` : "This";
-    const said = problems.map((problem) => PROBLEMS[problem] ?? problem.replaceAll("_", " "));
+    const said = inWords(problems);
     if (confidence !== null && confidence < DOUBTFUL) {
       said.push(`can be expected to be bad (confidence ${Math.round(confidence * 100)} %)`);
     }
+    if (avoided.length) {
+      said.push(`is not the likeliest answer, which ${inWords(avoided).join(" and ")}`);
+    }
     return said.length ? [`${name} ${said.join(", and ")}.`] : [];
   });
+}
+
+function inWords(problems) {
+  return problems.map((problem) => PROBLEMS[problem] ?? problem.replaceAll("_", " "));
 }

@@ -14,6 +14,7 @@ import { unitOffsets } from "./offsets.js";
  * @property {{source: number, target: number, weight: number}[]} links By position in the two
  *   lists of words.
  * @property {string[]} problems What the server's guard sees in the answer, by its codes.
+ * @property {string[]} avoided What it saw in the likeliest answer, when this is another.
  * @property {number | null} confidence 0 to 1, from a server that knows it.
  */
 
@@ -60,7 +61,8 @@ export function readSentences(source, target, detail, rank) {
         target: targetAt.get(ofTarget(word.target).start),
         weight: from.weight,
       }))),
-      problems: (isHere && rank === 0 && sentence.problems) || [],
+      problems: (rank === 0 && sentence.problems) || [],
+      avoided: (rank === 0 && sentence.avoided) || [],
       confidence: hypothesis.confidence ?? sentence.confidence ?? null,
     };
   });

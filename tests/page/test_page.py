@@ -142,6 +142,17 @@ def test_what_the_guard_sees_is_said(visit: Open) -> None:
     expect(notes).to_be_hidden()
 
 
+def test_each_sentence_says_how_good_it_can_be_expected_to_be(visit: Open) -> None:
+    seen = visit()
+    seen.write("one two\nthree four five six")
+    panel = seen.page.get_by_role("region", name="How good it can be expected to be")
+    rows = panel.get_by_role("button")
+    assert rows.all_inner_texts() == ["TWO ONE\n50 %", "SIX FIVE FOUR THREE\n25 %"]
+    rows.nth(1).click()
+    assert seen.lit("#result") == {"SIX": "this"}
+    expect(seen.page.get_by_label("Sentence")).to_have_value("1")
+
+
 def test_alternatives_can_be_looked_at(visit: Open) -> None:
     seen = visit()
     seen.write("one two")

@@ -17,6 +17,7 @@ def backwards(request: TextRequest) -> TextResponse:
 
     A word looked at its source, and a little at the word after that. Alternative n has n "!"
     more. The guard misses a number where there is a 2.
+    Longer sentences are worse.
     """
     count = request.options.num_hypotheses or 1
     texts = [""] * count
@@ -32,7 +33,17 @@ def backwards(request: TextRequest) -> TextResponse:
                 texts[rank] += hypotheses[-1].text
             span = (place, place + len(line))
             problems = (Problem.LOST_NUMBER,) if "2" in line else ()
-            sentences.append(Sentence(span, False, tuple(hypotheses), 4, 4, problems))
+            sentences.append(
+                Sentence(
+                    span,
+                    False,
+                    tuple(hypotheses),
+                    4,
+                    4,
+                    problems=problems,
+                    confidence=1 / len(words(line)) if request.want_confidence else None,
+                )
+            )
         place += len(line) + 1
     return TextResponse(
         text=texts[0],

@@ -5,7 +5,7 @@ import { AUTO, Languages } from "./languages.js";
 import { codePoints, unitOffsets } from "./offsets.js";
 import { notes } from "./notes.js";
 import { Pair } from "./pair.js";
-import { drawAlternatives, drawCard, drawServed, drawTimes, duration, element } from "./panels.js";
+import { drawAlternatives, drawCard, drawQuality, drawServed, drawTimes, duration, element } from "./panels.js";
 import { readSentences } from "./reading.js";
 import { get, post } from "./server.js";
 import { Switches } from "./switches.js";
@@ -18,7 +18,7 @@ const ANNOUNCED_CHARACTERS = 200;
 const ALTERNATIVES = 3;
 // A text longer than this is shown while it is written.
 const STREAMED_CHARACTERS = 400;
-const DETAILS = ["scores", "tokens", "alignment"];
+const DETAILS = ["scores", "tokens", "alignment", "confidence"];
 const PAIR_ONLY = [
   "source-label", "source-language", "target-label", "target-language", "swap", "detected",
 ];
@@ -160,6 +160,7 @@ function drawRank(rank) {
   const said = notes(answer.sentences);
   on("notes").replaceChildren(...said.map((note) => element("li", {}, note)));
   on("notes").hidden = !said.length;
+  drawConfidence();
   on("alternatives").hidden = texts.length < 2;
   drawAlternatives(on("alternatives-list"), texts, rank, (chosen) => {
     drawRank(chosen);
@@ -170,13 +171,32 @@ function drawRank(rank) {
   if (aligned) drawSentences();
 }
 
+function drawConfidence() {
+  const known = answer.sentences.filter(({ confidence }) => confidence !== null);
+  on("quality").hidden = known.length < answer.sentences.length || !known.length;
+  if (on("quality").hidden) return;
+  on("quality-about").textContent = task() === "summarize"
+    ? "Agreement with a headline that a person would write (ROUGE-L), as sentences like it had."
+    : "Agreement with a translation that a person would write (chrF), as sentences like it had.";
+  const text = answer.texts[answer.rank];
+  drawQuality(
+    on("quality-list"),
+    known.map(({ target, confidence }) => (
+      { text: text.slice(target.start, target.end), confidence })),
+    (position) => {
+      on("sentence").value = String(position);
+      drawHeatmap();
+      pair.point({ side: "target", sentence: position, word: 0 });
+    },
+  );
+}
+
 function drawSentences() {
   const kept = Number(on("sentence").value) || 0;
   const count = answer.sentences.length;
-  on("sentence").replaceChildren(...answer.sentences.map(({ confidence }, position) => {
-    const sure = confidence === null ? "" : `, confidence ${percent(confidence)}`;
-    return element("option", { value: position }, `Sentence ${position + 1} of ${count}${sure}`);
-  }));
+  on("sentence").replaceChildren(...answer.sentences.map((_, position) => (
+    element("option", { value: position }, `Sentence ${position + 1} of ${count}`)
+  )));
   on("sentence").value = String(Math.min(kept, count - 1));
   on("sentence-choice").hidden = count < 2;
   drawHeatmap();
@@ -239,7 +259,7 @@ function drawNothing() {
   on("result").replaceChildren();
   on("speed").textContent = "";
   on("copy").hidden = true;
-  for (const id of ["reading", "notes", "alternatives", "alignment", "timing", "model"]) on(id).hidden = true;
+  for (const id of ["reading", "notes", "alternatives", "alignment", "timing", "quality", "model"]) on(id).hidden = true;
   drawDetected();
 }
 

@@ -10,20 +10,15 @@ const PROBLEMS = {
   unsupported_name: "has a name that the source does not have",
   length_ratio: "is much shorter or longer than its source",
 };
-// Below this confidence, which is the quality that can be expected, a sentence is named.
-const DOUBTFUL = 0.5;
 
 /**
  * @param {import("./reading.js").Sentence[]} sentences
  * @returns {string[]} Empty when there is nothing to say.
  */
 export function notes(sentences) {
-  return sentences.flatMap(({ problems, avoided, confidence }, position) => {
+  return sentences.flatMap(({ problems, avoided }, position) => {
     const name = sentences.length > 1 ? `Sentence ${position + 1}` : "This";
     const said = inWords(problems);
-    if (confidence !== null && confidence < DOUBTFUL) {
-      said.push(`can be expected to be bad (confidence ${Math.round(confidence * 100)} %)`);
-    }
     if (avoided.length) {
       said.push(`is not the likeliest answer, which ${inWords(avoided).join(" and ")}`);
     }

@@ -39,6 +39,24 @@ export function drawAlternatives(list, texts, shown, show) {
 }
 
 /**
+ * @param {HTMLElement} list
+ * @param {{text: string, confidence: number}[]} sentences
+ * @param {(position: number) => void} show
+ */
+export function drawQuality(list, sentences, show) {
+  list.replaceChildren(...sentences.map(({ text, confidence }, position) => {
+    const shown = `${Math.round(confidence * 100)} %`;
+    const button = element(
+      "button", { type: "button" }, element("span", { dir: "auto" }, text),
+      element("meter", { min: "0", max: "1", value: String(confidence), "aria-hidden": "true" }),
+      element("data", { value: String(confidence) }, shown),
+    );
+    button.addEventListener("click", () => show(position));
+    return element("li", {}, button);
+  }));
+}
+
+/**
  * @param {HTMLElement} bar
  * @param {HTMLElement} table
  * @param {Record<string, number>} seconds By stage, as the server says.

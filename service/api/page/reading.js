@@ -15,7 +15,8 @@ import { unitOffsets } from "./offsets.js";
  *   lists of words.
  * @property {string[]} problems What the server's guard sees in the answer, by its codes.
  * @property {string[]} avoided What it saw in the likeliest answer, when this is another.
- * @property {number | null} confidence 0 to 1, from a server that knows it.
+ * @property {number | null} confidence Expected quality of the answer, 0 to 1; null from a model
+ *   that was not calibrated, and of alternatives.
  */
 
 // As the server's: letters, digits and accents with inner apostrophes, and runs of anything else.
@@ -63,7 +64,7 @@ export function readSentences(source, target, detail, rank) {
       }))),
       problems: (rank === 0 && sentence.problems) || [],
       avoided: (rank === 0 && sentence.avoided) || [],
-      confidence: hypothesis.confidence ?? sentence.confidence ?? null,
+      confidence: (rank === 0 ? sentence.confidence : null) ?? null,
     };
   });
 }

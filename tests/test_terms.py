@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 
 import numpy as np
 import pytest
@@ -105,6 +106,15 @@ def attention(ids: Sequence[int], source_ids: Sequence[int]) -> FloatArray:
     )
 
 
+class BusyEngine(FakeEngine):
+    """Takes one request for work and no more."""
+
+    def submit_many(self, requests: Sequence[DecodeRequest]) -> list[Future[DecodedSource]]:
+        futures = super().submit_many(requests)
+        self.room = 0
+        return futures
+
+
 def pipeline(
     tokenizer: Tokenizer,
     engine: FakeEngine,
@@ -124,8 +134,10 @@ def ask(
     *,
     marks: MarkIds | None = MARKS,
     max_source_tokens: int = 64,
+    is_busy: bool = False,
 ) -> tuple[TextResponse, list[DecodeRequest]]:
-    engine = FakeEngine(answering(say))
+    """The answer, and what the engine was asked; nothing a second time if it is busy."""
+    engine = BusyEngine(answering(say)) if is_busy else FakeEngine(answering(say))
     asked = pipeline(tokenizer, engine, marks=marks, max_source_tokens=max_source_tokens)
     response = asyncio.run(asked.run(request))
     return response, [request for batch in engine.submitted for request in batch]
@@ -255,7 +267,7 @@ def test_the_model_is_told_terms_and_placeholders(marked_tokenizer: Tokenizer) -
         (obedient, "The der Hund of Acme.", [True, True]),
         (late, "The der Hund of Acme.", [True, True]),
         (stuttering, "The der Hund of Acme.", [True, True]),
-        (deaf, "The of Acme.", [False, True]),
+        (deaf, "The der Hund of Acme.", [True, True]),
     ],
 )
 def test_the_answer_says_what_was_held(
@@ -266,7 +278,47 @@ def test_the_answer_says_what_was_held(
     assert response.text == expected
     assert [term.is_held for term in response.terms] == held
     assert [text[slice(*term.use.source)] for term in response.terms] == ["cat", "Acme"]
-    assert [term.use.is_inserted for term in response.terms] == [False, say is deaf]
+    assert [term.use.is_inserted for term in response.terms] == [say is deaf] * 2
+
+
+def test_a_term_that_is_lost_is_asked_for_again_as_a_placeholder(
+    marked_tokenizer: Tokenizer,
+) -> None:
+    def copying(ids: tuple[int, ...]) -> list[list[int]]:
+        return deaf(ids) if 4 in ids else obedient(ids)
+
+    request = TextRequest("The cat of Acme. Then?", glossaries=(TERMS,))
+    response, decodes = ask(marked_tokenizer, request, copying)
+    assert response.text == "The der Hund of Acme. Then?"
+    assert not any(term.use.is_inserted for term in response.terms)
+    encode = marked_tokenizer.encode
+    again = (*encode("The"), 6, *encode("of"), 7, *encode("."))
+    assert [decode.source_ids[:-1] for decode in decodes[2:]] == [again]
+    assert [sentence.decode_steps for sentence in response.sentences] == [2, 1]
+
+
+def test_an_engine_without_room_for_more_leaves_the_first_answer(
+    marked_tokenizer: Tokenizer,
+) -> None:
+    request = TextRequest("The cat of Acme.", glossaries=(TERMS,))
+    response, _ = ask(marked_tokenizer, request, deaf, is_busy=True)
+    assert response.text == "The of Acme."
+    assert [term.is_held for term in response.terms] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("text", "begins"), [("Cat and Tom.", "Der hund and"), ("{x} Cat and Tom.", "{x} der hund and")]
+)
+def test_a_term_at_the_beginning_gets_a_capital(
+    marked_tokenizer: Tokenizer, text: str, begins: str
+) -> None:
+    terms = Glossary([Entry("cat", "der hund", "1")])
+
+    def copying(ids: tuple[int, ...]) -> list[list[int]]:
+        return deaf(ids) if 4 in ids else obedient(ids)
+
+    response, _ = ask(marked_tokenizer, TextRequest(text, glossaries=(terms,)), copying)
+    assert response.text.startswith(begins)
 
 
 def test_what_the_model_is_not_asked_holds_what_stays_and_lacks_terms(
@@ -281,17 +333,17 @@ def test_what_the_model_is_not_asked_holds_what_stays_and_lacks_terms(
 def test_terms_are_held_once_for_each_place(marked_tokenizer: Tokenizer) -> None:
     once = lambda ids: [[id_ for id_ in dict.fromkeys(ids) if id_ not in (4, 5)]]  # noqa: E731
     request = TextRequest("the teacher, cat, cat", glossaries=(TERMS,))
-    response, _ = ask(marked_tokenizer, request, once)
+    response, _ = ask(marked_tokenizer, request, once, is_busy=True)
     assert [term.is_held for term in response.terms] == [True, True, False]
 
 
 def test_a_translation_in_a_longer_word_does_not_count(marked_tokenizer: Tokenizer) -> None:
     request = TextRequest("the teacher sees.", glossaries=(TERMS,))
-    house = marked_tokenizer.encode("erst herr aber")
-    response, _ = ask(marked_tokenizer, request, lambda _: [house])
+    longer = marked_tokenizer.encode("erst herr aber")
+    response, _ = ask(marked_tokenizer, request, lambda _: [longer], is_busy=True)
     assert [term.is_held for term in response.terms] == [False]
-    house = marked_tokenizer.encode("Er sieht")
-    response, _ = ask(marked_tokenizer, request, lambda _: [house])
+    itself = marked_tokenizer.encode("Er sieht")
+    response, _ = ask(marked_tokenizer, request, lambda _: [itself])
     assert [term.use.target for term in response.terms] == [(0, 2)]
 
 

@@ -20,7 +20,7 @@ from service.pipeline.answer import Writer
 from service.pipeline.following import Following, Progress
 from service.pipeline.marked import closed, opened, paragraphs
 from service.pipeline.options import ModelLimits, SearchDefaults, resolve
-from service.pipeline.plan import Plan, Planner
+from service.pipeline.plan import Part, Plan, Planner
 from service.pipeline.request import SearchOverrides, TextLimits, TextRequest
 from service.pipeline.response import (
     Hypothesis,
@@ -30,6 +30,7 @@ from service.pipeline.response import (
     TextResponse,
     Token,
 )
+from service.pipeline.second import asked_again
 from service.pipeline.settling import Futures, answers, cancel, until_settled
 from service.text.tokenizer import Tokenizer
 from service.trust.confidence import Calibration
@@ -89,9 +90,9 @@ class _Planned:
     seconds: float
 
     @property
-    def decodes(self) -> list[DecodeRequest]:
-        """What the engine is asked, in order."""
-        return self.plan.decodes
+    def asked(self) -> list[Part]:
+        """What goes to the engine, in order."""
+        return self.plan.asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +103,9 @@ class _PlannedDocument:
     paragraphs: list[tuple[TextRequest, _Planned]]
 
     @property
-    def decodes(self) -> list[DecodeRequest]:
-        """What the engine is asked, in order."""
-        return [decode for _, planned in self.paragraphs for decode in planned.decodes]
+    def asked(self) -> list[Part]:
+        """What goes to the engine, in order."""
+        return [part for _, planned in self.paragraphs for part in planned.asked]
 
 
 class Pipeline:
@@ -169,9 +170,9 @@ class Pipeline:
             Unavailable: The engine takes no work.
         """
         planned = [await self._planned(request) for request in requests]
-        wanted = [each.decodes for each in planned if not isinstance(each, ServiceError)]
-        decodes = [decode for group in wanted for decode in group]
-        futures = self._engine.submit_many(decodes) if decodes else []
+        wanted = [each.asked for each in planned if not isinstance(each, ServiceError)]
+        parts = [part for group in wanted for part in group]
+        futures = self._submit(parts, [part.decode for part in parts if part.decode is not None])
         unclaimed = iter(futures)
         groups = [list(islice(unclaimed, len(group))) for group in wanted]
         try:
@@ -199,9 +200,32 @@ class Pipeline:
         if isinstance(planned, _PlannedDocument):
             raise RequestError("a text with markup is not streamed: its tags need all of it")
         following = Following(planned.plan, self._writer, partial(self._answered, request, planned))
-        if decodes := following.requests():
-            following.attach(self._engine.submit_many(decodes))
+        following.attach(self._submit(planned.asked, following.requests()))
         return following
+
+    def _submit(
+        self, parts: Sequence[Part], requests: Sequence[DecodeRequest]
+    ) -> list[Future[DecodedSource]]:
+        """Ask the engine for some parts, and again for what then lacks a term.
+
+        Args:
+            parts: That the engine is asked.
+            requests: What it is asked for each.
+        """
+        futures = self._engine.submit_many(requests) if requests else []
+        return [
+            future if part.second is None else self._asked_again(part, part.second, future)
+            for part, future in zip(parts, futures, strict=True)
+        ]
+
+    def _asked_again(
+        self, part: Part, second: DecodeRequest, first: Future[DecodedSource]
+    ) -> Future[DecodedSource]:
+        return asked_again(
+            first,
+            partial(self._writer.lacks_term, part),
+            lambda: self._engine.submit_many([second])[0],
+        )
 
     async def _planned(self, request: TextRequest) -> _Planned | _PlannedDocument | ServiceError:
         """The plan, or why there is none."""
@@ -223,8 +247,8 @@ class Pipeline:
             document, [(text, self._plan(text)) for text in paragraphs(request, document)]
         )
         most = self._text_limits.max_sentences
-        if len(planned.decodes) > most:
-            raise TooLarge(f"the text has {len(planned.decodes)} sentences; the limit is {most}")
+        if len(planned.asked) > most:
+            raise TooLarge(f"the text has {len(planned.asked)} sentences; the limit is {most}")
         return planned
 
     async def _answered(
@@ -249,7 +273,7 @@ class Pipeline:
             planned.document,
             [
                 self._writer.write(
-                    text, each.plan, list(islice(unclaimed, len(each.decodes))), each.seconds
+                    text, each.plan, list(islice(unclaimed, len(each.asked))), each.seconds
                 )
                 for text, each in planned.paragraphs
             ],

@@ -6,11 +6,12 @@ from operator import attrgetter
 
 from service.domain import DecodedSource, Direction, MarkIds, Task
 from service.pipeline.holding import MarkedSentence, Written, term_uses
-from service.pipeline.marking import marks_of, moved
+from service.pipeline.marking import moved
 from service.pipeline.plan import Part, Plan
 from service.pipeline.request import TextRequest
 from service.pipeline.rescue import Judge, Judged
 from service.pipeline.response import Hypothesis, Sentence, StageTimes, TextResponse, Token
+from service.pipeline.second import SecondAnswer
 from service.text.alignment import AlignedWord, SourceWord, align
 from service.text.marks import Mark, encode_marked_with_offsets
 from service.text.normalise import Span
@@ -116,6 +117,10 @@ class Writer:
         """How a sentence reads in `TextResponse.text`."""
         return self._judged(part, decoded).written[0].text
 
+    def lacks_term(self, part: Part, decoded: DecodedSource) -> bool:
+        """Whether a sentence's answer lacks a term that was asked for."""
+        return any(use.target is None for use in self._judged(part, decoded).written[0].uses)
+
     def beginning(self, token_ids: Sequence[int]) -> str:
         """What a sentence without marks begins with, whatever tokens follow."""
         return self._target_tokenizer.decode_beginning(token_ids)
@@ -124,9 +129,9 @@ class Writer:
         """What is given of what the search found."""
         if not part.stretches:
             return self._judge.judge(part.text, decoded)
-        assert part.decode is not None, "the model was asked"
         assert self._marks is not None, "only a model with marks is told of stretches"
-        marked = MarkedSentence(part, part.decode, self._target_tokenizer, self._marks)
+        is_second = isinstance(decoded, SecondAnswer)
+        marked = MarkedSentence(part, self._target_tokenizer, self._marks, is_second=is_second)
         return self._judge.judge(part.text, decoded, marked)
 
     def _with_spans(self, written: Written) -> Written:
@@ -202,10 +207,9 @@ class Writer:
         if attention is None:
             return None
         assert part.decode is not None
-        marks = [] if self._marks is None else marks_of(part.stretches, part.start)
         copies = written.copies
-        source_spans = self._source_spans(part, marks)
-        prefix = len(part.decode.source_ids) - 1 - len(source_spans)
+        source_spans = self._source_spans(part, written.marks)
+        prefix = (written.source_tokens or len(part.decode.source_ids)) - 1 - len(source_spans)
         aligned = align(
             attention[:, prefix:],
             written.text,
@@ -213,7 +217,7 @@ class Writer:
             part.text,
             source_spans,
             target_units=sorted(copies),
-            source_units=[mark.span for mark in marks],
+            source_units=[mark.span for mark in written.marks],
         )
         words = [
             AlignedWord(

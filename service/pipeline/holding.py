@@ -1,13 +1,13 @@
 """Whether a translation holds what was asked for, and what is done when it does not."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from service.domain import DecodedHypothesis, DecodeRequest, MarkIds
-from service.pipeline.marking import marks_of, moved
+from service.domain import DecodedHypothesis, MarkIds
+from service.pipeline.marking import Stretch, marks_of, moved
 from service.pipeline.plan import Part, Plan
 from service.pipeline.response import Hypothesis, MarkUse, TermUse
-from service.text.marks import Copy, Decoded, Placeholder, copies_of, decode_marked
+from service.text.marks import Copy, Decoded, Mark, Placeholder, copies_of, decode_marked
 from service.text.normalise import Span, normalise
 from service.text.tokenizer import Tokenizer
 
@@ -22,6 +22,8 @@ class Written:
         spans: Place in it of each of the hypothesis' tokens; may be left out without marks.
         uses: What became of each stretch of the source; targets are places in `text`.
         copies: What was copied: its place in `text`, and its source.
+        marks: What the model was told of the sentence.
+        source_tokens: Of what it was asked; 0 without marks.
         lacks: Terms that it has not, and copies that the model did not write just once.
     """
 
@@ -31,28 +33,33 @@ class Written:
     uses: tuple[MarkUse, ...] = ()
     copies: Mapping[Span, Span] = field(default_factory=dict)
     lacks: int = 0
+    marks: Sequence[Mark] = ()
+    source_tokens: int = 0
 
 
 class MarkedSentence:
     """A sentence with marks, and what a model can make of it."""
 
-    def __init__(
-        self, part: Part, decode: DecodeRequest, tokenizer: Tokenizer, ids: MarkIds
-    ) -> None:
+    def __init__(self, part: Part, tokenizer: Tokenizer, ids: MarkIds, *, is_second: bool) -> None:
         """Prepare to read hypotheses.
 
         Args:
             part: The sentence; it has stretches.
-            decode: What the model was asked.
             tokenizer: Of the target.
             ids: The model's.
+            is_second: The model was asked `Part.second`, else `Part.decode`.
         """
+        asked = part.second if is_second else part.decode
+        assert asked is not None, "the model was asked"
         self._stretches = part.stretches
-        self._source_ids = decode.source_ids
+        self._source_ids = asked.source_ids
         self._tokenizer = tokenizer
-        marks = marks_of(part.stretches, part.start)
-        placeholders = [mark for mark in marks if isinstance(mark, Placeholder)]
-        self._copies: dict[int, Copy] = copies_of(part.text, placeholders, ids)
+        self._marks = marks_of(part.stretches, part.start, terms_are_hidden=is_second)
+        placeholders = [mark for mark in self._marks if isinstance(mark, Placeholder)]
+        self._copies = copies_of(part.text, placeholders, ids)
+        if is_second:
+            for id_, stretch in zip(self._copies, part.stretches, strict=True):
+                self._copies[id_] = _worded(self._copies[id_], stretch, part.start)
         self._term_end = ids.term_end
 
     def written(self, hypothesis: DecodedHypothesis) -> Written:
@@ -67,24 +74,30 @@ class MarkedSentence:
             decoded.text,
             [span for span, row in zip(decoded.spans, rows, strict=True) if row is not None],
             uses,
-            {use.target: use.source for use in uses if use.is_copy and use.target is not None},
+            {
+                use.target: use.source
+                for mark, use in zip(self._marks, uses, strict=True)
+                if isinstance(mark, Placeholder) and use.target is not None
+            },
             lacks,
+            self._marks,
+            len(self._source_ids),
         )
 
     def _uses(self, decoded: Decoded, inserted: frozenset[int]) -> Iterator[MarkUse]:
         """What became of each stretch, in order."""
         taken = list(decoded.places.values())
         copied = iter(self._copies)
-        for stretch in self._stretches:
-            if stretch.target is None:
+        for stretch, mark in zip(self._stretches, self._marks, strict=True):
+            is_copy = stretch.target is None
+            if isinstance(mark, Placeholder):
                 id_ = next(copied)
-                place = decoded.places.get(id_)
-                yield MarkUse(stretch.span, place, is_copy=True, is_inserted=id_ in inserted)
+                yield MarkUse(stretch.span, decoded.places.get(id_), is_copy, id_ in inserted)
                 continue
-            place = find_target(decoded.text, stretch.target, taken)
+            place = find_target(decoded.text, mark.target, taken)
             if place is not None:
                 taken.append(place)
-            yield MarkUse(stretch.span, place, is_copy=False)
+            yield MarkUse(stretch.span, place, is_copy)
 
     def _completed(self, hypothesis: DecodedHypothesis) -> tuple[list[int], list[int | None]]:
         """Token ids with the placeholders that are missing, and the row of each; None for those.
@@ -127,6 +140,23 @@ class MarkedSentence:
     def _is_no_text(self, id_: int) -> bool:
         """Whether it is there to tell the model something, as the target language."""
         return id_ != self._term_end and self._tokenizer.is_control(id_)
+
+
+def _worded(copy: Copy, stretch: Stretch, start: int) -> Copy:
+    """What a placeholder stands for in the target: a term's translation.
+
+    Args:
+        copy: What it stands for in the source.
+        stretch: The term.
+        start: Where the sentence begins.
+    """
+    if stretch.target is None:
+        return copy
+    words = normalise(stretch.target)
+    # A sentence begins with a capital, as long as the term has none of its own to lose.
+    if words == words.lower() and copy.text[0].isupper() and stretch.span[0] == start:
+        words = words[0].upper() + words[1:]
+    return replace(copy, text=words)
 
 
 def find_target(text: str, target: str, taken: Sequence[Span]) -> Span | None:

@@ -115,16 +115,21 @@ def moved(span: Span, by: int) -> Span:
     return span[0] + by, span[1] + by
 
 
-def marks_of(stretches: Iterable[Stretch], start: int) -> list[Mark]:
-    """What the model is told of stretches in a sentence that begins at `start`.
+def marks_of(
+    stretches: Iterable[Stretch], start: int, *, terms_are_hidden: bool = False
+) -> list[Mark]:
+    """What the model is told of stretches in a sentence.
 
-    Placeholders are numbered in order.
+    Args:
+        stretches: In order.
+        start: Where the sentence begins in the whole text.
+        terms_are_hidden: Terms have placeholders, too; these are numbered in order.
     """
     marks: list[Mark] = []
     number = 0
     for stretch in stretches:
         span = moved(stretch.span, -start)
-        if stretch.target is None:
+        if stretch.target is None or terms_are_hidden:
             marks.append(Placeholder(span, number))
             number += 1
         else:

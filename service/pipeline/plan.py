@@ -37,6 +37,7 @@ class Part:
         is_part: It is a piece of a sentence that was too long for the model.
         decode: What the model is asked; None for a part that is passed through unchanged.
         stretches: Terms in it, and what is to be copied.
+        second: What the model is asked if its answer lacks a term: terms have placeholders, too.
     """
 
     before: str
@@ -45,6 +46,7 @@ class Part:
     is_part: bool
     decode: DecodeRequest | None
     stretches: tuple[Stretch, ...] = ()
+    second: DecodeRequest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,11 @@ class Plan:
     trailing: str
     use: SourceUse | None
     stretches: tuple[Stretch, ...] = ()
+
+    @property
+    def asked(self) -> list[Part]:
+        """Parts that the model is asked, in order."""
+        return [part for part in self.parts if part.decode is not None]
 
     @property
     def decodes(self) -> list[DecodeRequest]:
@@ -194,14 +201,31 @@ class Planner:
             begin = start + cut.start
             cut_text = text[cut.start : cut.end]
             inside = within(stretches, begin, start + cut.end)
-            decode = None
-            if has_words(without(cut_text, begin, inside)):
-                ids = encode_marked(cut_text, marks_of(inside, begin), self._tokenizer, marks)
-                # Attention says where to put what the model lost.
-                decode = replace(self._decode(ids, request, options), want_attention=True)
             before = cut.before if parts else segment.before
-            parts.append(Part(before, cut_text, begin, len(cuts) > 1, decode, inside))
+            part = Part(before, cut_text, begin, len(cuts) > 1, None, inside)
+            if has_words(without(cut_text, begin, inside)):
+                part = self._with_marks(part, marks, request, options)
+            parts.append(part)
         return parts
+
+    def _with_marks(
+        self, part: Part, marks: MarkIds, request: TextRequest, options: ResolvedOptions
+    ) -> Part:
+        """What the model is asked for a sentence with marks."""
+
+        def decode(*, terms_are_hidden: bool) -> DecodeRequest:
+            told = marks_of(part.stretches, part.start, terms_are_hidden=terms_are_hidden)
+            ids = encode_marked(part.text, told, self._tokenizer, marks)
+            # Attention says where to put what the model lost.
+            return replace(self._decode(ids, request, options), want_attention=True)
+
+        has_terms = any(stretch.target is not None for stretch in part.stretches)
+        can_hide = len(part.stretches) <= len(marks.placeholders)
+        return replace(
+            part,
+            decode=decode(terms_are_hidden=False),
+            second=decode(terms_are_hidden=True) if has_terms and can_hide else None,
+        )
 
     def _summary(self, request: TextRequest, options: ResolvedOptions) -> Plan:
         segments = split(request.text, self._direction(request).source).segments

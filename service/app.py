@@ -213,7 +213,7 @@ def _layers(context: ApiContext) -> list[Layer]:
                 allow_origins=origins,
                 allow_methods=["GET", "POST", "DELETE"],
                 allow_headers=["Authorization", "Content-Type", "X-API-Key", "X-Request-ID"],
-                expose_headers=["Retry-After", "X-Model", "X-Provider", "X-Request-ID"],
+                expose_headers=["Location", "Retry-After", "X-Model", "X-Provider", "X-Request-ID"],
             )
         )
     return layers

@@ -48,10 +48,16 @@ def bodies(key: str) -> Iterator[dict[str, Any]]:
     yield {"json": fields | {"source": "auto", "alternatives": 1}}
     yield {"json": fields | {"source": TEXT[:20], "model": TEXT}}
     yield {"json": fields | {TEXT: TEXT, "options": {TEXT: TEXT}}}
+    yield {"json": fields | {"stream": True}}
+    yield {"json": fields | {"format": "html", "q": f"<p title='{TEXT}'>{TEXT}</p>"}}
+    yield {"json": fields | {"glossary": TEXT, "terms": {TEXT: TEXT}}}
+    yield {"json": {"translate": FIELDS | {"q": [TEXT, TEXT]}, "api_key": key}}
     yield {"json": {"text": [TEXT, TEXT], "api_key": key}}
     yield {"json": {"text": [TEXT], "target_lang": "DE", "auth_key": key}}
     yield {"data": fields}
     yield {"files": {"file": (ELSEWHERE, TEXT.encode()), "api_key": (None, key)}}
+    to_translate = {"source": (None, "en"), "target": (None, "de"), "api_key": (None, key)}
+    yield {"files": to_translate | {"file": (f"{ELSEWHERE}.txt", TEXT.encode())}}
     yield {"files": {name: (None, value) for name, value in fields.items()}}
     yield {"params": fields}
     yield {"content": f'{{"q": "{TEXT}'.encode()}
@@ -60,14 +66,16 @@ def bodies(key: str) -> Iterator[dict[str, Any]]:
 
 
 def ask_everything(client: httpx.Client, key: str) -> set[int]:
-    """Every body on every route, some with a key in the headers; the statuses seen."""
+    """Bodies on every route, some with a key in the headers; the statuses seen."""
     app = create_app(Settings(), load=FakeModels())
     routes = (*routes_of(app), ("POST", f"/{ELSEWHERE}"), ("DELETE", "/translate"))
     # No divisor of the number of bodies: each of them comes with each of these.
     own = itertools.cycle(({}, {"X-API-Key": key}, {"Authorization": f"DeepL-Auth-Key {key}"}))
     seen = set()
     for method, path in (route for route in routes if route[0] != "HEAD"):
-        for body in bodies(key):
+        # Routes that take no body have no use for many of them.
+        step = 1 if method == "POST" else 5
+        for body in itertools.islice(bodies(key), 0, None, step):
             answer = client.request(method, path, headers=next(own), **body)
             seen.add(answer.status_code)
             assert answer.headers["x-request-id"] != HEADERS["X-Request-ID"]
@@ -114,10 +122,10 @@ def check(log: Path, key: str, **settings: object) -> None:
     with talkative(log, port=0, max_body_bytes=20_000, **settings) as client:
         seen = ask_everything(client, key)
         metrics = client.get("/metrics").text
-    assert {200, 400, 404, 405, 413, 500} <= seen, seen
+    assert {200, 202, 400, 404, 405, 413, 500} <= seen, seen
     written = log.read_text("utf-8")
     assert written.count('"event": "request"') > 100, "there is something to search"
-    assert written.count("ValueError") >= 2, "a bug was met"
+    assert "ValueError" in written, "a bug was met"
     assert leaks(metrics, key) == []
     assert leaks(written, key) == []
 

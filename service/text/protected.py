@@ -19,6 +19,8 @@ _PROTECTED = re.compile(
     # {{ name }}, {{{name}}}, ${name}, #{name}, %{name}, {name}, {0:.2f}, {}.
     | \{\{\{? [^{}\n]{1,200} \}?\}\}
     | [$\#%]? \{ [^\s{}]{0,200} \}
+    # [X12X], which Weblate writes for whatever the program's own are.
+    | \[X\d{1,9}X\]
     # %(name)s, %1$s, %d, %.2f; not "100%d" and not "5 %sure".
     | (?<![\d%]) % (?: \(\w{1,100}\) [-+\#0\ ]* | (?: \d{1,3}\$ )? [-+\#0]* ) \d{0,4}
       (?: \.\d{1,4} )? (?: hh? | ll? | [Lqjzt] )? [diouxXeEfFgGcrsa@] (?!\w)
@@ -34,12 +36,14 @@ _BRACKETS = {")": "(", "]": "[", "}": "{"}
 def protected_spans(text: str) -> list[Span]:
     """Places of what is not to be translated, in order, none overlapping another."""
     # Most texts have nothing of the kind, and this is many times faster than to search.
-    if not ("@" in text or "{" in text or "%" in text or "://" in text or "www." in text):
+    if not (
+        "@" in text or "{" in text or "%" in text or "://" in text or "www." in text or "[X" in text
+    ):
         return []
     spans: list[Span] = []
     for match in _PROTECTED.finditer(text):
         start, end = match.span()
-        if text[start] not in "{$#%":
+        if text[start] not in "{$#%[":
             end = _address_end(text, start, end)
         spans.append((start, end))
     return spans

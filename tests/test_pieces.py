@@ -5,12 +5,15 @@ from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
-from service.pipeline import SearchOverrides, StageTimes, TextRequest
+from service.pipeline import SearchOverrides, StageTimes, TextRequest, TextResponse
 from service.pipeline.pieces import Piece, joined, pieces_of
 from service.text.segment import split
 from service.text.tokenizer import Tokenizer
+from tests import test_terms as terms
 from tests.test_pipeline import ANY_TEXT, FakeEngine, pipeline
+from tests.test_terms import MARKED_TEXT, MODELS, TERMS, Say
 
 NO_TIME = StageTimes(0, 0, 0, 0, 0)
 sizes = st.integers(1, 40)
@@ -50,3 +53,29 @@ def test_joined_answers_are_the_answer(
         for piece in pieces
     ]
     assert replace(joined(pieces, answers), times=NO_TIME) == replace(whole, times=NO_TIME)
+
+
+@settings(max_examples=60)
+@given(text=MARKED_TEXT, say=MODELS, sentences=st.integers(1, 3), count=st.integers(1, 2))
+def test_so_they_are_with_terms_and_copies_and_when_they_were_stored(
+    marked_tokenizer: Tokenizer, text: str, say: Say, sentences: int, count: int
+) -> None:
+    request = TextRequest(
+        text,
+        options=SearchOverrides(num_hypotheses=count),
+        want_alignment=True,
+        glossaries=(TERMS,),
+    )
+    translator = terms.pipeline(marked_tokenizer, FakeEngine(terms.answering(say)))
+    whole = asyncio.run(translator.run(request))
+    pieces = list(pieces_of(text, "en", sentences=sentences, characters=1000)) or [Piece(0, 0, 0)]
+    answers = [
+        stored(asyncio.run(translator.run(replace(request, text=text[piece.start : piece.end]))))
+        for piece in pieces
+    ]
+    assert replace(joined(pieces, answers), times=NO_TIME) == replace(whole, times=NO_TIME)
+
+
+def stored(answer: TextResponse) -> TextResponse:
+    kind = TypeAdapter(TextResponse)
+    return kind.validate_json(kind.dump_json(answer))

@@ -15,7 +15,7 @@ from service.files.archive import read_archive
 from service.files.document import FileLimits
 from service.files.inline import flatten
 from service.files.packaged import PackagedDocument, Paragraph, read_parts
-from service.files.word_inline import content_of, read_content, write_content
+from service.files.word_inline import read_content, write_content
 from service.files.xml import Tree, parse
 
 _WHAT = "a Word document (.docx)"
@@ -51,6 +51,6 @@ def open_word(data: bytes, limits: FileLimits) -> PackagedDocument:
 def _paragraphs(tree: Tree) -> Iterator[Paragraph]:
     namespace = etree.QName(tree.getroot()).namespace
     for element in tree.iter(f"{{{namespace}}}p"):
-        content = read_content(content_of(element))
+        content = read_content(element)
         put = partial(write_content, element, properties=content.properties)
         yield Paragraph(flatten(content.items), put)

@@ -19,8 +19,8 @@ _CONTAINERS = frozenset(
 )
 # What an element says of itself.
 _PROPERTIES = frozenset({"pPr", "rPr", "smartTagPr", "customXmlPr", "sdtPr", "sdtEndPr", "fldData"})
-# What Word found out about the text as it was, and what only that text's hyphenation needs.
-_STALE = frozenset({"proofErr", "lastRenderedPageBreak", "softHyphen"})
+# What Word found out about the text as it was, what only that text's hyphenation needs; comments.
+_STALE = frozenset({"proofErr", "lastRenderedPageBreak", "softHyphen", ""})
 _BREAKS = frozenset({"br", "cr", "tab", "ptab"})
 # Of links in links; nobody writes such text, and what is deeper stays as it is.
 _MOST_DEPTH = 50
@@ -29,8 +29,33 @@ _UNSEEN = frozenset({"lang", "noProof", "rPrChange"})
 
 
 @dataclass(frozen=True, slots=True)
+class _Part:
+    """What is in a run, or stands between runs.
+
+    Attributes:
+        element: It.
+        is_in_run: Whether it has to be in one again.
+        properties: Of its run.
+        look: The same, comparable.
+    """
+
+    element: Element
+    is_in_run: bool
+    properties: Element | None
+    look: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """Text or a break, and where it was."""
+
+    item: str | Break
+    part: _Part
+
+
+@dataclass(frozen=True, slots=True)
 class _Look:
-    """Runs that do not look like most of the text around them."""
+    """Text that does not look like most of the text around it."""
 
     properties: Element | None
 
@@ -47,36 +72,19 @@ class _Container:
 class _Link:
     """A field that is a link: what stands before and behind the text of it."""
 
-    before: tuple[Element, ...]
-    behind: tuple[Element, ...]
+    before: tuple[_Part, ...]
+    behind: tuple[_Part, ...]
     properties: Element | None
 
 
 @dataclass(frozen=True, slots=True)
 class _Fixed:
-    """Elements that stay as they are, side by side."""
+    """Parts that stay as they are, side by side."""
 
-    elements: tuple[Element, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """Something in a run that is not text: a picture, the number of a footnote."""
-
-    element: Element
-    properties: Element | None
+    parts: tuple[_Part, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """Text or a break in a run, and how the run looks."""
-
-    item: str | Break
-    look: bytes
-    properties: Element | None
-
-
-_Atom: TypeAlias = _Run | Node
+_Atom: TypeAlias = _Text | Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,50 +100,10 @@ class Content:
     properties: Element | None
 
 
-def read_content(children: Sequence[Element], depth: int = 0) -> Content:
-    """What stands in some neighbouring elements of a paragraph.
-
-    Args:
-        children: The elements.
-        depth: How many elements of the paragraph they are in.
-    """
-    atoms = [*_atoms(children, depth)]
-    base = _most_common(atoms)
-    items: list[Item] = []
-    group: list[Item] = []  # of one look
-    look = base
-
-    def end_group() -> None:
-        if look is None or base is None or look.look == base.look:
-            items.extend(group)
-        else:
-            items.append(Node(_Look(look.properties), tuple(group)))
-        group.clear()
-
-    for atom in atoms:
-        if isinstance(atom, _Run):
-            if look is None or atom.look != look.look:
-                end_group()
-                look = atom
-            group.append(atom.item)
-        elif atom.children is None:
-            group.append(atom)  # brings its own look
-        else:
-            end_group()
-            look = base
-            items.append(atom)
-    end_group()
-    return Content(tuple(items), base.properties if base else None)
-
-
-def content_of(element: Element) -> list[Element]:
-    """The children of a paragraph or a container that are its content."""
-    holder = _holder(element)
-    return [
-        child
-        for child in holder
-        if isinstance(child.tag, str) and _name(child) not in _PROPERTIES | _STALE
-    ]
+def read_content(element: Element, depth: int = 0) -> Content:
+    """What stands in a paragraph, or in a container that is in `depth` others."""
+    children = [child for child in _holder(element) if _name(child) not in _PROPERTIES]
+    return _content([*_parts(children)], depth)
 
 
 def write_content(element: Element, items: Sequence[Item], properties: Element | None) -> None:
@@ -163,21 +131,25 @@ def _write(holder: Element, items: Sequence[Item], properties: Element | None) -
 def _write_node(holder: Element, node: Node) -> None:
     children = node.children or ()
     match node.shell:
-        case _Fixed(elements):
-            holder.extend(elements)
-        case _Part(element, own):
-            _new_run(holder, own).append(element)
+        case _Fixed(parts):
+            _write_parts(holder, parts)
         case _Look(own):
             _write(holder, children, own)
         case _Container(element, own):
             write_content(element, children, own)
             holder.append(element)
         case _Link(before, behind, own):
-            holder.extend(before)
+            _write_parts(holder, before)
             _write(holder, children, own)
-            holder.extend(behind)
+            _write_parts(holder, behind)
         case _:
             raise AssertionError(f"no such shell: {node.shell!r}")
+
+
+def _write_parts(holder: Element, parts: Sequence[_Part]) -> None:
+    for part in parts:
+        run = _new_run(holder, part.properties) if part.is_in_run else holder
+        run.append(part.element)
 
 
 def _new_run(holder: Element, properties: Element | None) -> Element:
@@ -187,64 +159,107 @@ def _new_run(holder: Element, properties: Element | None) -> Element:
     return run
 
 
-def _atoms(children: Sequence[Element], depth: int) -> Iterator[_Atom]:
-    """Runs by their parts, and everything that is not a run."""
-    ends = _field_ends(children)
-    place = 0
-    while place < len(children):
-        child = children[place]
-        end = ends.get(place, place) + 1
-        if depth < _MOST_DEPTH and (_name(child) in _CONTAINERS or _is_simple_link(child)):
-            content = read_content(content_of(child), depth + 1)
-            yield Node(_Container(child, content.properties), content.items)
-        elif _name(child) != "r":
-            yield Node(_Fixed((child,)), None)
-        elif _field_chars(child):
-            yield _read_field(children[place:end], depth)
+def _parts(children: Sequence[Element]) -> Iterator[_Part]:
+    """What is in runs, and what stands between them."""
+    for child in children:
+        if _name(child) == "r":
+            properties = next((each for each in child if _name(each) == "rPr"), None)
+            look = _look(properties)
+            for each in child:
+                if _name(each) not in _PROPERTIES | _STALE:
+                    yield _Part(each, True, properties, look)
+        elif _name(child) not in _STALE:
+            yield _Part(child, False, None, b"")
+
+
+def _content(parts: Sequence[_Part], depth: int) -> Content:
+    """Parts as items: what looks like most of the text, and groups of what does not."""
+    atoms = [*_atoms(parts, depth)]
+    base = _most_common(atoms)
+    items: list[Item] = []
+    group: list[Item] = []  # of one look
+    look = base
+
+    def end_group() -> None:
+        if look is None or base is None or look.look == base.look:
+            items.extend(group)
         else:
-            yield from _run(child)
+            items.append(Node(_Look(look.properties), tuple(group)))
+        group.clear()
+
+    for atom in atoms:
+        if isinstance(atom, _Text):
+            if look is None or atom.part.look != look.look:
+                end_group()
+                look = atom.part
+            group.append(atom.item)
+        elif atom.children is None:
+            group.append(atom)  # brings its own look
+        else:
+            end_group()
+            look = base
+            items.append(atom)
+    end_group()
+    return Content(tuple(items), base.properties if base else None)
+
+
+def _atoms(parts: Sequence[_Part], depth: int) -> Iterator[_Atom]:
+    ends = _field_ends(parts)
+    place = 0
+    while place < len(parts):
+        part = parts[place]
+        end = ends.get(place, place) + 1
+        yield _atom(part, depth) if end == place + 1 else _field(parts[place:end], depth)
         place = end
 
 
-def _run(run: Element) -> Iterator[_Atom]:
-    properties = next((child for child in run if _name(child) == "rPr"), None)
-    look = _look(properties)
-    for child in run:
-        name = _name(child)
-        if name == "t":
-            yield _Run(_text(child), look, properties)
-        elif name == "noBreakHyphen":
-            yield _Run("\u2011", look, properties)
-        elif name in _BREAKS:
-            yield _Run(Break(child), look, properties)
-        elif name and name not in _PROPERTIES | _STALE:
-            yield Node(_Part(child, properties), None)
+def _atom(part: _Part, depth: int) -> _Atom:
+    """What one part is."""
+    element = part.element
+    name = _name(element)
+    if part.is_in_run and name == "t":
+        return _Text(_text(element), part)
+    if part.is_in_run and name == "noBreakHyphen":
+        return _Text("\u2011", part)
+    if part.is_in_run and name in _BREAKS:
+        return _Text(Break(element), part)
+    if depth < _MOST_DEPTH and (name in _CONTAINERS or _is_simple_link(element)):
+        content = read_content(element, depth + 1)
+        return Node(_Container(element, content.properties), content.items)
+    return Node(_Fixed((part,)), None)
 
 
-def _field_ends(children: Sequence[Element]) -> dict[int, int]:
-    """Of the runs in which fields begin, those in which they end, where they do."""
+def _field_ends(parts: Sequence[_Part]) -> dict[int, int]:
+    """Where fields begin and, if they do, end."""
     ends: dict[int, int] = {}
     open_fields: list[int] = []
-    for place, child in enumerate(children):
-        for kind in _field_chars(child):
-            if kind == "begin":
-                open_fields.append(place)
-            elif kind == "end" and open_fields:
-                ends[open_fields.pop()] = place
+    for place, part in enumerate(parts):
+        kind = _field_part(part)
+        if kind == "begin":
+            open_fields.append(place)
+        elif kind == "end" and open_fields:
+            ends[open_fields.pop()] = place
     return ends
 
 
-def _read_field(field: Sequence[Element], depth: int) -> Node:
-    """A link is text; a page number, a date, a reference is not."""
-    kinds = [_field_chars(run) for run in field]
-    is_whole = kinds[0] == ["begin"] and kinds[-1] == ["end"] and ["separate"] in kinds
-    if is_whole and depth < _MOST_DEPTH:
-        result = kinds.index(["separate"]) + 1
-        if _is_link("".join("".join(run.itertext()) for run in field[:result])):
-            content = read_content(field[result:-1], depth + 1)
-            shell = _Link(tuple(field[:result]), tuple(field[-1:]), content.properties)
+def _field(parts: Sequence[_Part], depth: int) -> Node:
+    """A field: a link is text; a page number, a date, a reference is not."""
+    kinds = [_field_part(part) for part in parts]
+    if "separate" in kinds and depth < _MOST_DEPTH:
+        result = kinds.index("separate") + 1
+        before = parts[:result]
+        if _is_link("".join(part.element.text or "" for part in before)):
+            content = _content(parts[result:-1], depth + 1)
+            shell = _Link(tuple(before), (parts[-1],), content.properties)
             return Node(shell, content.items)
-    return Node(_Fixed(tuple(field)), None)
+    return Node(_Fixed(tuple(parts)), None)
+
+
+def _field_part(part: _Part) -> str:
+    """What of a field a part is: "begin", "separate", "end", or nothing."""
+    if _name(part.element) != "fldChar":
+        return ""
+    return part.element.get(_named(part.element, "fldCharType"), "")
 
 
 def _is_simple_link(element: Element) -> bool:
@@ -256,23 +271,15 @@ def _is_link(instruction: str) -> bool:
     return instruction.split()[:1] == ["HYPERLINK"]
 
 
-def _field_chars(run: Element) -> list[str]:
-    """What a run has of a field: "begin", "separate", "end"."""
-    if _name(run) != "r":
-        return []
-    return [
-        child.get(_named(child, "fldCharType"), "") for child in run if _name(child) == "fldChar"
-    ]
-
-
-def _most_common(atoms: Sequence[_Atom]) -> _Run | None:
-    """The first run of the look that most characters have."""
+def _most_common(atoms: Sequence[_Atom]) -> _Part | None:
+    """A part of the look that most characters have."""
     characters: Counter[bytes] = Counter()
-    first: dict[bytes, _Run] = {}
+    first: dict[bytes, _Part] = {}
     for atom in atoms:
-        if isinstance(atom, _Run):
-            first.setdefault(atom.look, atom)
-            characters[atom.look] += len(atom.item) if isinstance(atom.item, str) else 0
+        if isinstance(atom, _Text):
+            first.setdefault(atom.part.look, atom.part)
+            length = len(atom.item) if isinstance(atom.item, str) else 0
+            characters[atom.part.look] += length
     return first[max(characters, key=lambda look: characters[look])] if first else None
 
 

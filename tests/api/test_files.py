@@ -1,5 +1,6 @@
 """POST /translate_file and GET /download_file, as LibreTranslate's clients use them."""
 
+import logging
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -72,6 +73,17 @@ def test_formatting_goes_where_the_words_go(client: LocalClient) -> None:
     [content] = content_of(fetch(client, answer).content)
     # The fake aligns everything with everything.
     assert content.count("<b/>") == 1
+
+
+def test_no_name_is_logged(client: LocalClient, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        answer = send(client, name="Kündigung Meier.txt")
+        name = answer.json()["translatedFileUrl"].rpartition("/")[2]
+        fetch(client, answer)
+    seen = "".join(str(record.__dict__) for record in caplog.records if record.name != "httpx")
+    assert "/download_file/{name}" in seen
+    assert "Meier" not in seen
+    assert name not in seen
 
 
 def test_every_text_is_asked_once(client: LocalClient, models: FakeModels) -> None:

@@ -12,7 +12,10 @@ from lxml import etree
 from service.errors import RequestError, TooLarge
 from service.files import EXTENSIONS, FileLimits, document, extension_of, open_document
 from service.files.archive import read_archive
+from service.files.document import Passage
+from service.markup.placing import place_tags
 from service.markup.tagged import plain_text
+from service.text.alignment import AlignedWord, SourceWord, words
 from tests.files.archives import parts, zipped
 from tests.files.test_marked import BOOK, PAGE
 from tests.files.test_text import CUES
@@ -220,6 +223,55 @@ def test_any_word_document_keeps_its_words(content: str) -> None:
 
     assert letters(after) == letters(document.encode())
     assert marks(after) == marks(document.encode())
+
+
+@FEWER
+@given(several(INLINE), st.data())
+def test_any_translation_of_a_word_document_keeps_all_but_the_words(
+    content: str, data: st.DataObject
+) -> None:
+    xml = f'<w:document xmlns:w="{W}"><w:body><w:p>{content}</w:p></w:body></w:document>'.encode()
+    types = "[Content_Types].xml"
+    contents = {types: parts(SAMPLES[".docx"])[types], "word/document.xml": xml}
+    document = open_document(".docx", zipped(contents), LIMITS)
+
+    translations = [in_other_words(each, data) for each in document.passages]
+    after = parts(document.written(translations))["word/document.xml"]
+
+    assert marks(after) == marks(xml)
+    said = "".join(map(plain_text, translations))
+    written = [
+        each.text or ""
+        for each in etree.fromstring(after).iter(f"{{{W}}}t")
+        if not [*each.iterancestors(f"{{{W}}}del")]
+    ]
+    assert sorted(filter(str.isalpha, "".join(written))) == sorted(filter(str.isalpha, said))
+
+
+@FEWER
+@given(TEXT, st.data())
+def test_any_translation_of_an_opendocument_keeps_all_but_the_words(
+    body: str, data: st.DataObject
+) -> None:
+    file = opendocument_of(f"<text:p>{body}</text:p>".encode())
+    document = open_document(".odt", file, LIMITS)
+    translations = [in_other_words(each, data) for each in document.passages]
+    before, after = (parts(each)["content.xml"] for each in (file, document.written(translations)))
+    assert marks(after) == marks(before)
+
+
+def in_other_words(passage: Passage, data: st.DataObject) -> Passage:
+    """A passage with other words, its tags placed by an alignment that is drawn."""
+    lines = plain_text(passage).split("\n")
+    some_words = st.lists(st.sampled_from(["eins", "zwei", "drei"]), max_size=4).map(" ".join)
+    target = "\n".join(data.draw(some_words) for _ in lines)
+    sources = words(plain_text(passage))
+    aligned = [
+        AlignedWord(span, (SourceWord(data.draw(st.sampled_from(sources)), 1.0),))
+        for span in words(target)
+        if sources
+    ]
+    return tuple(place_tags(passage, target, aligned))
 
 
 @FEWER

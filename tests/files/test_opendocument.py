@@ -113,6 +113,19 @@ def test_what_is_translated_is_what_a_reader_reads(written: bytes) -> None:
     ]
 
 
+def test_headers_and_footers_are_text_and_styles_are_not(written: bytes) -> None:
+    styles = "styles.xml"
+    before = parts(written)[styles]
+    header = b'<style:header><text:p text:style-name="Header">A secret</text:p></style:header>'
+    page = re.search(rb"<style:master-page [^>]*?(/?)>", before)
+    assert page
+    opening = page[0].removesuffix(b"/>").removesuffix(b">") + b">" + header
+    given = before.replace(page[0], opening + (b"</style:master-page>" if page[1] else b""), 1)
+    after = parts(translated(".odt", zipped(parts(written) | {styles: given})))[styles]
+    assert b">A SECRET</text:p>" in after
+    assert after.upper().count(b"<") == given.upper().count(b"<")
+
+
 def test_what_is_no_opendocument_text_is_said_so(written: bytes) -> None:
     contents = parts(written)
 

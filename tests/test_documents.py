@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from service.domain import DecodedSource, DecodeRequest
 from service.errors import DecodingFailed, Overloaded, RequestError, ServiceError, TooLarge
 from service.markup.document import Markup
+from service.markup.reading import text_without_tags
 from service.pipeline import SearchOverrides, TextRequest, TextResponse
 from service.pipeline.marked import correspondence
+from service.text.normalise import normalise
 from service.text.tokenizer import Tokenizer
 from tests.markup.test_document import ANYTHING, markup_of
 from tests.test_pipeline import FakeEngine, ask, echo, pipeline
@@ -173,3 +175,39 @@ def test_a_model_that_copies_reads_something_for_what_is_kept(
     [[request]] = engine.submitted
     assert [id_ for id_ in request.source_ids if id_ in MARKS.placeholders] == [6, 7]
     assert response.text == "<x id=1></x> the dog <code>f(x)</code>"
+    [hypothesis] = response.sentences[0].hypotheses
+    for use in hypothesis.uses:
+        assert use.target is not None
+        assert response.text[slice(*use.target)] == text[slice(*use.source)]
+
+
+def said(written: str) -> str:
+    """What a stretch of a document says, in the model's spelling."""
+    return normalise(text_without_tags(written, HTML, 10_000).replace("  ", " "))
+
+
+def test_every_place_in_an_answer_is_one_in_the_document(tokenizer: Tokenizer) -> None:
+    text = (
+        "<!-- a --><p class=x>Tom <b>Mary</b>&nbsp;Tom. <i>Mary</i> &amp; Tom</p>"
+        "<p>Mary</p> <ul><li>Tom &lt;3 <br>Mary"
+    )
+    options = SearchOverrides(num_hypotheses=2)
+    request = html(text, options=options, want_tokens=True, want_alignment=True)
+    response, _ = ask(tokenizer, request)
+    answers = (response.text, *response.alternatives)
+    assert [said(text[slice(*each.source_span)]) for each in response.sentences] == [
+        "Tom Mary Tom.",
+        "Mary & Tom",
+        "Mary",
+        "Tom <3 Mary",
+    ]
+    for sentence in response.sentences:
+        for answer, hypothesis in zip(answers, sentence.hypotheses, strict=True):
+            assert said(answer[slice(*hypothesis.span)]) == hypothesis.text
+            for token in hypothesis.tokens or ():
+                shown = said(answer[slice(*token.span)])
+                is_byte = token.piece.startswith("<0x")
+                assert is_byte or shown == token.piece.replace("\u2581", " ").strip()
+            for word in hypothesis.alignment or ():
+                [source] = word.sources
+                assert said(answer[slice(*word.span)]) == said(text[slice(*source.span)])

@@ -12,7 +12,8 @@ from service.api.context import ApiContext
 from service.api.responses import DetectedLanguage
 from service.domain import Direction
 from service.errors import UnsupportedLanguage
-from service.markup.document import Markup, text_without_tags
+from service.markup.document import Markup
+from service.markup.reading import text_without_tags
 from service.text.detect import CHARACTERS
 
 AUTO = "auto"

@@ -232,7 +232,7 @@ class TranslateRequest(WorkRequest, TermFields):
         default="text",
         description=(
             '`html` and `xml`: tags, comments, code and what says `translate="no"` are kept, and '
-            "tags go where the words of theirs went. Without `return` and `stream`."
+            "tags go where the words of theirs went. Without `stream`."
         ),
     )
     ignore_tags: Tags = Field(
@@ -253,8 +253,6 @@ class TranslateRequest(WorkRequest, TermFields):
             if self.ignore_tags:
                 raise ValueError("ignore_tags is for format html and xml")
             return self
-        if self.want:
-            raise ValueError(f"return is for format text; details have no places in {self.format}")
         if self.stream:
             raise ValueError(f"stream is for format text; in {self.format}, tags need all of it")
         return self

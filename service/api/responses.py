@@ -138,8 +138,8 @@ class Term(Answer):
     source: str = Field(description="As it was asked for.")
     target: str | None = Field(description="The translation asked for; null: none.")
     held: bool = Field(description="The translation has it.")
-    place: Place | None = Field(description="In the text that was sent; null in html and xml.")
-    translated: Place | None = Field(description="Where translatedText has it; null likewise.")
+    place: Place = Field(description="In the text that was sent.")
+    translated: Place | None = Field(description="Where translatedText has it; null: nowhere.")
     inserted: bool = Field(
         default=False,
         description=(

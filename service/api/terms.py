@@ -37,15 +37,10 @@ def limits_of(settings: Settings) -> GlossaryLimits:
     return GlossaryLimits(settings.max_terms, settings.max_term_chars)
 
 
-def terms_of(
-    wanted: TranslateRequest, answers: Sequence[TextResponse | ServiceError]
-) -> list[list[Term]]:
+def terms_of(answers: Sequence[TextResponse | ServiceError]) -> list[list[Term]]:
     """What became of the terms of each text; nothing of one that failed."""
-    has_places = wanted.markup is None
     return [
-        [_term(each, has_places=has_places) for each in answer.terms]
-        if isinstance(answer, TextResponse)
-        else []
+        [_term(each) for each in answer.terms] if isinstance(answer, TextResponse) else []
         for answer in answers
     ]
 
@@ -75,14 +70,14 @@ def _of_text(
     return glossaries
 
 
-def _term(term: TermUse, *, has_places: bool) -> Term:
+def _term(term: TermUse) -> Term:
     use = term.use
     fields: dict[str, object] = {
         "source": term.entry.source,
         "target": term.entry.target,
         "held": term.is_held,
-        "place": _place(use.source) if has_places else None,
-        "translated": _place(use.target) if has_places and use.target is not None else None,
+        "place": _place(use.source),
+        "translated": None if use.target is None else _place(use.target),
     }
     if use.is_inserted:
         fields["inserted"] = True

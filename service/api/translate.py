@@ -104,7 +104,7 @@ def translate_body(
         detected = [each.detected for each in assigned]
         fields["detectedLanguage"] = detected if is_list else detected[0]
     if wanted.asks_for_terms:
-        terms = terms_of(wanted, answers)
+        terms = terms_of(answers)
         fields["terms"] = terms if is_list else terms[0]
     if wanted.details:
         fields["details"] = details_of(jobs, answers, wanted)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from service.errors import RequestError
 from service.files.document import Allowance, FileLimits, Passage
 from service.files.plain import Encoding, decode
-from service.markup.document import Block, Document, Markup, read
+from service.markup.document import Block, Document, Markup
+from service.markup.reading import read
 from service.markup.spelling import encoded
 from service.markup.tagged import Tag
 

@@ -1,24 +1,13 @@
 """A document as paragraphs to translate, and all that is around them, kept byte for byte."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 
-from service.markup.elements import (
-    BLOCK,
-    KEPT,
-    KNOWN,
-    OPTIONAL_END,
-    VOID,
-    WORDLESS,
-    end_of,
-    in_running_text,
-    says_keep,
-)
 from service.markup.placing import place_tags
-from service.markup.spelling import decoded, encoded, spellings
-from service.markup.tagged import Kind, Piece, Tag, partners, plain_text, tidied
-from service.markup.tokens import Format, Token, TokenKind, tokens
+from service.markup.spelling import encoded_characters
+from service.markup.tagged import Piece, Tag, plain_text, tidied
+from service.markup.tokens import Format
 from service.text.alignment import AlignedWord
 from service.text.normalise import Span
 
@@ -57,14 +46,22 @@ class Block:
     """A paragraph: it begins and ends with a word, or with an element around one.
 
     Attributes:
-        source: As it is written.
-        pieces: What it says, with its inline tags.
+        written: What it says, in order, each piece behind how it is written.
         spelling: How it writes some characters; see `spellings`.
     """
 
-    source: str
-    pieces: tuple[Piece, ...]
+    written: tuple[tuple[str, Piece], ...]
     spelling: Mapping[str, str]
+
+    @property
+    def source(self) -> str:
+        """As it is written."""
+        return "".join(source for source, _ in self.written)
+
+    @property
+    def pieces(self) -> tuple[Piece, ...]:
+        """What it says, with its inline tags."""
+        return tuple(tidied(piece for _, piece in self.written))
 
     @property
     def text(self) -> str:
@@ -79,22 +76,40 @@ class Block:
     @property
     def copies(self) -> list[Span]:
         """Places in `text` of what the model is to copy."""
-        offsets = [0, *accumulate(len(plain_text([piece])) for piece in self.pieces)]
+        pieces = self.pieces
+        offsets = [0, *accumulate(len(plain_text([piece])) for piece in pieces)]
         return [
             span
-            for piece, span in zip(self.pieces, pairwise(offsets), strict=True)
+            for piece, span in zip(pieces, pairwise(offsets), strict=True)
             if isinstance(piece, Tag) and piece.reads.strip()
         ]
+
+    @property
+    def places(self) -> list[Span]:
+        """Of each character of `text`, its place in `source`."""
+        found: list[Span] = []
+        start = 0
+        for source, piece in self.written:
+            end = start + len(source)
+            said = len(plain_text([piece]))
+            is_itself = isinstance(piece, str) and said == len(source)
+            found += (
+                [(start + index, start + index + 1) for index in range(said)]
+                if is_itself
+                else [(start, end)] * said
+            )
+            start = end
+        return found
 
     def for_copying(self) -> "Block":
         """The same for a model that can copy: it reads something where it is to copy."""
         return replace(
             self,
-            pieces=tuple(
-                replace(piece, reads=_COPY)
+            written=tuple(
+                (source, replace(piece, reads=_COPY))
                 if isinstance(piece, Tag) and piece.stands_for_words
-                else piece
-                for piece in self.pieces
+                else (source, piece)
+                for source, piece in self.written
             ),
         )
 
@@ -103,14 +118,26 @@ class Block:
         target: str,
         aligned: Sequence[AlignedWord] | None,
         copies: Sequence[tuple[Span, Span]] = (),
-    ) -> str:
+    ) -> "Translated":
         """The translation, written as the paragraph is; see `place_tags`."""
         if target == self.text and all(here == there for here, there in copies):
-            return self.source
-        return "".join(
-            piece.source if isinstance(piece, Tag) else encoded(piece, self.spelling)
-            for piece in place_tags(self.pieces, target, aligned, copies)
-        )
+            return Translated(self.source, self.places)
+        pieces = place_tags(self.pieces, target, aligned, copies)
+        return _spelt(pieces, target, [there for _, there in copies], self.spelling)
+
+
+@dataclass(frozen=True, slots=True)
+class Translated:
+    """A paragraph in the other language.
+
+    Attributes:
+        text: As it is written.
+        places: Of each character of what the model said, its place in `text`, for a copy that of
+            its tag; white space has an empty one.
+    """
+
+    text: str
+    places: list[Span]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,194 +166,47 @@ class Document:
         rest = iter(written)
         return "".join(next(rest) if isinstance(part, Block) else part for part in self.parts)
 
-
-def read(text: str, markup: Markup) -> Document:
-    """Take a document apart. Any text will do: nothing is refused, and nothing is lost."""
-    parts: list[str | Block] = []
-    run: list[_Item] = []
-    for item in _items(list(tokens(text, markup.format)), markup):
-        if isinstance(item, str):
-            parts += [*_paragraph(run), item]
-            run = []
-        elif _is_second_break(item, run):
-            parts += _paragraph(run)
-            run = [item]
-        else:
-            run.append(item)
-    return Document(tuple(part for part in [*parts, *_paragraph(run)] if part))
-
-
-def text_without_tags(text: str, markup: Markup, most: int) -> str:
-    """What a document says, code and the like included, to about its first `most` characters."""
-    found: list[str] = []
-    characters = 0
-    for token in tokens(text, markup.format):
-        if characters >= most:
-            break
-        if token.kind is TokenKind.TEXT:
-            found.append(plain_text(piece for _, piece in decoded(token.source)))
-            characters += len(found[-1])
-    return " ".join(found)
-
-
-@dataclass(frozen=True, slots=True)
-class _Item:
-    """What stands in a line of text: some of it, or a tag.
-
-    Attributes:
-        source: As it is written.
-        piece: What it says, or the tag that it is.
-    """
-
-    source: str
-    piece: Piece
-
-    @property
-    def tag(self) -> Tag | None:
-        """The tag that it is."""
-        return self.piece if isinstance(self.piece, Tag) else None
-
-    @property
-    def is_blank(self) -> bool:
-        """It is white space."""
-        return isinstance(self.piece, str) and not self.piece.strip()
-
-
-def _items(all_tokens: Sequence[Token], markup: Markup) -> Iterator[_Item | str]:
-    """What stands in running text, and as strings what ends a paragraph."""
-    is_html = markup.format == "html"
-    running = _in_running_text(all_tokens, markup)
-    index = 0
-    while index < len(all_tokens):
-        token = all_tokens[index]
-        is_kept = _is_kept(token, markup)
-        optional = OPTIONAL_END if is_html else ()
-        end = index + 1
-        if is_kept or _is_placeholder(all_tokens[index : index + 2], is_html=is_html):
-            end = end_of(all_tokens, index, optional)
-            is_kept = True
-        source = "".join(each.source for each in all_tokens[index:end])
-        if token.kind is TokenKind.TEXT:
-            yield from _text_items(source)
-        elif token.name and not running[index]:
-            yield source
-        else:
-            yield _Item(source, _tag(token, source, is_html=is_html, is_kept=is_kept))
-        index = end
-
-
-def _in_running_text(all_tokens: Sequence[Token], markup: Markup) -> list[bool]:
-    """For each token whether it is a tag within a paragraph; one of the two lists may say so."""
-    if not markup.has_outline:
-        found = [True] * len(all_tokens)
-    elif markup.format == "html":
-        found = [token.name not in BLOCK for token in all_tokens]
-    else:
-        found = in_running_text(all_tokens)
-    if not markup.splitting_tags and not markup.non_splitting_tags:
+    def starts(self, written: Sequence[str]) -> list[int]:
+        """Where other paragraphs begin in the place of its own."""
+        found: list[int] = []
+        place = 0
+        for part in self.parts:
+            if isinstance(part, Block):
+                found.append(place)
+                place += len(written[len(found) - 1])
+            else:
+                place += len(part)
         return found
-    return [
-        token.name in markup.non_splitting_tags
-        or (is_running and token.name not in markup.splitting_tags)
-        for token, is_running in zip(all_tokens, found, strict=True)
-    ]
 
 
-def _is_kept(token: Token, markup: Markup) -> bool:
-    """Whether it opens an element that stays as it is."""
-    if token.kind is not TokenKind.OPEN or (markup.format == "html" and token.name in VOID):
-        return False
-    return (
-        token.name in markup.ignore_tags
-        or (markup.format == "html" and token.name in KEPT)
-        or says_keep(token.source)
-    )
-
-
-def _is_placeholder(two: Sequence[Token], *, is_html: bool) -> bool:
-    """Whether a tag and the next are a pair around nothing that HTML knows nothing of."""
-    return (
-        [token.kind for token in two] == [TokenKind.OPEN, TokenKind.CLOSE]
-        and two[0].name == two[1].name
-        and not (is_html and two[0].name in KNOWN)
-    )
-
-
-def _tag(token: Token, source: str, *, is_html: bool, is_kept: bool) -> Tag:
-    kind = _KINDS[token.kind]
-    if is_kept or (is_html and token.name in VOID):
-        kind = Kind.EMPTY
-    stands_for_words = kind is Kind.EMPTY and (
-        source.startswith(("<?", "<![CDATA["))
-        if token.kind is TokenKind.OTHER
-        else token.name not in WORDLESS
-        if is_html
-        else True
-    )
-    is_break = is_html and token.name == "br"
-    return Tag(kind, token.name, source, " " if is_break else "", stands_for_words)
-
-
-_KINDS = {
-    TokenKind.OPEN: Kind.OPEN,
-    TokenKind.CLOSE: Kind.CLOSE,
-    TokenKind.EMPTY: Kind.EMPTY,
-    TokenKind.OTHER: Kind.EMPTY,
-}
-
-
-def _text_items(source: str) -> Iterator[_Item]:
-    """Text without the white space around it, and that, and what refers to no character."""
-    start = len(source) - len(source.lstrip())
-    end = max(start, len(source.rstrip()))
-    for part in (source[:start], source[start:end], source[end:]):
-        for written, says in decoded(part):
-            if written:
-                yield _Item(written, says)
-
-
-def _is_second_break(item: _Item, run: Sequence[_Item]) -> bool:
-    """Whether an item is a line break after another: two end a paragraph."""
-    if not _is_break(item):
-        return False
-    before = next((each for each in reversed(run) if not each.is_blank), None)
-    return before is not None and _is_break(before)
-
-
-def _is_break(item: _Item) -> bool:
-    return item.tag is not None and item.tag.reads == " "
-
-
-def _paragraph(run: Sequence[_Item]) -> list[str | Block]:
-    """The paragraph in a run of items, and what is around it."""
-    first, last = _core(run)
-    core = run[first:last]
-    pieces = tidied(item.piece for item in core)
-    if not any(map(str.isalnum, plain_text(pieces))):
-        return ["".join(item.source for item in run)]
-    before, inside, after = (
-        "".join(item.source for item in part) for part in (run[:first], core, run[last:])
-    )
-    spelling = spellings("".join(item.source for item in core if item.tag is None))
-    return [before, Block(inside, tuple(pieces), spelling), after]
-
-
-def _core(run: Sequence[_Item]) -> tuple[int, int]:
-    """Where a run's paragraph begins and ends: white space and tags around all of it are not."""
-    tags: list[Piece] = [item.tag or "" for item in run]
-    partner = partners(tags)
-    is_text = [not item.is_blank if item.tag is None else item.tag.stands_for_words for item in run]
-    texts = [0, *accumulate(is_text)]
-    first, last = 0, len(run)
-    while first < last:
-        behind = partner.get(first, first) + 1
-        before = partner.get(last - 1, last - 1)
-        if texts[first] == texts[behind]:  # white space, or markup without text
-            first = behind
-        elif texts[before] == texts[last]:
-            last = before
-        elif first in partner and behind == last:  # an element around all
-            first, last = first + 1, last - 1
-        else:
-            break
-    return first, last
+def _spelt(
+    pieces: Sequence[Piece], target: str, copies: Sequence[Span], spelling: Mapping[str, str]
+) -> Translated:
+    """`target` with its tags, written out."""
+    text = ""
+    visible: list[Span] = []
+    copied: list[Span] = []
+    for piece in pieces:
+        if isinstance(piece, Tag):
+            if piece.reads.strip():
+                copied.append((len(text), len(text) + len(piece.source)))
+            text += piece.source
+            continue
+        for character, spelt in zip(piece, encoded_characters(piece, spelling), strict=True):
+            if not character.isspace():
+                visible.append((len(text), len(text) + len(spelt)))
+            text += spelt
+    # Tags come between words and change white space, so all else is there, and in order.
+    tag_of = {
+        place: tag
+        for span, tag in zip(sorted(copies), copied, strict=False)
+        for place in range(*span)
+    }
+    rest = iter(visible)
+    places: list[Span] = []
+    end = 0
+    for place, character in enumerate(target):
+        is_space = character.isspace() and place not in tag_of
+        places.append((end, end) if is_space else tag_of.get(place) or next(rest))
+        end = places[-1][1]
+    return Translated(text, places)

@@ -13,7 +13,6 @@ _LINES = str.maketrans("\n\r\t\f\v", " " * 5)
 # What a parser could take for the beginning of something else.
 _MISREAD = re.compile(r"<[A-Za-z/!?_:\x80-\U0010ffff]|&[A-Za-z0-9#_:\x80-\U0010ffff]")
 _SPECIAL = {"<": "&lt;", "&": "&amp;", ">": "&gt;"}
-_PERHAPS_SPELT = re.compile(r"[^A-Za-z0-9 ]")
 
 
 def decoded(source: str) -> Iterator[tuple[str, Piece]]:
@@ -64,11 +63,15 @@ def encoded(text: str, spelling: Mapping[str, str]) -> str:
         spelling: As of `spellings`. What is not in it is written as itself, ``<`` and ``&``
             only where nobody can misread them.
     """
+    return "".join(encoded_characters(text, spelling))
 
-    def spelt(match: re.Match[str]) -> str:
-        character = match[0]
+
+def encoded_characters(text: str, spelling: Mapping[str, str]) -> list[str]:
+    """As `encoded`, character by character."""
+
+    def spelt(place: int, character: str) -> str:
         if character in spelling:
             return spelling[character]
-        return _SPECIAL[character] if _MISREAD.match(text, match.start()) else character
+        return _SPECIAL[character] if _MISREAD.match(text, place) else character
 
-    return _PERHAPS_SPELT.sub(spelt, text)
+    return [spelt(place, character) for place, character in enumerate(text)]

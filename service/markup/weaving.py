@@ -84,7 +84,7 @@ def _gap(target: str, span: Span, events: Sequence[Placed]) -> list[Piece]:
     ]
     # With the word behind the gap, if that is inside of something there.
     usual = next((slot for slot, each in enumerate(events) if each.kind is Kind.OPEN), len(events))
-    if space and _is_missing(events, wanted, usual):
+    if space and line[0] and line[-1] and _is_missing(events, wanted, usual):
         wanted = sorted({*wanted, usual})
     for slot in wanted:
         spaces[slot] = " "

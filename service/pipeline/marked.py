@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from service.errors import TooLarge
-from service.markup.document import Block, Document, read
+from service.markup.document import Block, Document, Translated
 from service.markup.evidence import proportional
+from service.markup.reading import read
 from service.pipeline.marking import moved
+from service.pipeline.placed import Ground, sentence_on, term_on
 from service.pipeline.request import TextLimits, TextRequest
 from service.pipeline.response import Sentence, StageTimes, TextResponse
 from service.text.alignment import AlignedWord, SourceWord, words
@@ -51,23 +53,27 @@ def closed(document: Document, answers: Sequence[TextResponse]) -> TextResponse:
     """The answers to a document's paragraphs as the answer to the document.
 
     A paragraph with fewer alternatives than others repeats its last. Sentences and terms are
-    those of all paragraphs; their places are places in the paragraph's text.
+    those of all paragraphs, with places in the document and in the answer.
     """
+    blocks = document.blocks
     count = max((1 + len(answer.alternatives) for answer in answers), default=1)
-    texts = [
-        document.with_blocks(
-            [
-                _translated(block, answer, rank)
-                for block, answer in zip(document.blocks, answers, strict=True)
-            ]
-        )
+    written = [
+        [_translated(block, answer, rank) for block, answer in zip(blocks, answers, strict=True)]
         for rank in range(count)
     ]
+    sources = _grounds(document, [Translated(block.source, block.places) for block in blocks])
+    targets = [_grounds(document, each) for each in written]
     times = [answer.times for answer in answers]
     return TextResponse(
-        text=texts[0],
-        alternatives=tuple(texts[1:]),
-        sentences=tuple(sentence for answer in answers for sentence in answer.sentences),
+        text=document.with_blocks([each.text for each in written[0]]),
+        alternatives=tuple(
+            document.with_blocks([each.text for each in other]) for other in written[1:]
+        ),
+        sentences=tuple(
+            sentence_on(sentence, sources[number], [target[number] for target in targets])
+            for number, answer in enumerate(answers)
+            for sentence in answer.sentences
+        ),
         use=None,
         times=StageTimes(
             # Paragraphs are planned and written in turn, and worked on side by side.
@@ -79,11 +85,21 @@ def closed(document: Document, answers: Sequence[TextResponse]) -> TextResponse:
         ),
         source_tokens=sum(answer.source_tokens for answer in answers),
         generated_tokens=sum(answer.generated_tokens for answer in answers),
-        terms=tuple(term for answer in answers for term in answer.terms),
+        terms=tuple(
+            term_on(term, sources[number], targets[0][number])
+            for number, answer in enumerate(answers)
+            for term in answer.terms
+        ),
     )
 
 
-def _translated(block: Block, answer: TextResponse, rank: int) -> str:
+def _grounds(document: Document, written: Sequence[Translated]) -> list[Ground]:
+    """Where the characters of each paragraph are when the paragraphs are written like that."""
+    starts = document.starts([each.text for each in written])
+    return [Ground(each.places, start) for each, start in zip(written, starts, strict=True)]
+
+
+def _translated(block: Block, answer: TextResponse, rank: int) -> Translated:
     """A paragraph as its answer's text number `rank` has it, or its last."""
     texts = (answer.text, *answer.alternatives)
     rank = min(rank, len(texts) - 1)

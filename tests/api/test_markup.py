@@ -53,6 +53,20 @@ def test_a_shipped_model_puts_tags_around_the_right_words(
         assert alternative.count("<") == text.count("<")
 
 
+def test_details_have_places_in_the_documents(client: httpx.Client) -> None:
+    text = "<p>Hello!</p><p>I saw the <b>house</b> yesterday.</p>"
+    answer = translated(client, text, **{"return": ["alignment"]})
+    _, sentence = answer["details"][0]["sentences"]
+    place = sentence["source"]
+    assert text[place["start"] : place["end"]] == "I saw the <b>house</b> yesterday."
+    [house] = [
+        word["target"]
+        for word in sentence["hypotheses"][0]["alignment"]
+        if word["source"][0]["start"] == text.index("house")
+    ]
+    assert answer["translatedText"][house["start"] : house["end"]] == "Haus"
+
+
 def test_what_is_around_the_text_comes_back_byte_for_byte(client: httpx.Client) -> None:
     around = (
         '<!doctype html>\n<html lang=en><head><style>p > b {{}}</style></head>\n<p\tid="x">{}</p>'

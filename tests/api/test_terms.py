@@ -102,12 +102,6 @@ def test_the_answer_says_what_was_held(client: LocalClient) -> None:
     ]
 
 
-def test_terms_in_markup_have_no_places(client: LocalClient) -> None:
-    fields = asked(q="A cat.", glossary={"cat": "Kater"}, format="html")
-    [term] = client.post("/translate", json=fields).json()["terms"]
-    assert (term["held"], term["place"], term["translated"]) == (True, None, None)
-
-
 def test_every_text_has_its_own_terms(client: LocalClient) -> None:
     body = client.post("/translate", json=asked(q=["cat", "dog"], glossary={"cat": "Kater"})).json()
     assert [len(terms) for terms in body["terms"]] == [1, 0]

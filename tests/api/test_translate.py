@@ -286,10 +286,6 @@ class TestOneOfSeveralFails:
             ("ignore_tags: should be names of tags: a list, or separated by commas"),
         ),
         (
-            {"format": "html", "return": ["scores"]},
-            "return is for format text; details have no places in html",
-        ),
-        (
             {"format": "xml", "stream": True},
             "stream is for format text; in xml, tags need all of it",
         ),

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.markup.document import Markup, read, text_without_tags
+from service.markup.document import Markup
 from service.markup.elements import says_keep
+from service.markup.reading import read, text_without_tags
 from service.markup.tagged import Piece
 from service.markup.tokens import Format, TokenKind, tokens
 from tests.markup.tagging import alignments, tagged
@@ -37,7 +38,9 @@ def texts(document: str, markup: Markup = HTML) -> list[str]:
 def upper(document: str, markup: Markup = HTML) -> str:
     """The document in the words of a model that shouts."""
     found = read(document, markup)
-    return found.with_blocks([block.translated(block.text.upper(), None) for block in found.blocks])
+    return found.with_blocks(
+        [block.translated(block.text.upper(), None).text for block in found.blocks]
+    )
 
 
 _WORDS = st.sampled_from(["Hello", "world. ", "Tom & Mary", " ", "&amp;", "a < b", "\n", "12"])
@@ -63,7 +66,7 @@ ANYTHING = st.one_of(GARBAGE, _HTML, st.tuples(_HTML, GARBAGE, _HTML).map("".joi
 @given(text=ANYTHING, format_=st.sampled_from(FORMATS))
 def test_a_model_that_changes_nothing_changes_nothing(text: str, format_: Format) -> None:
     document = read(text, Markup(format_))
-    written = [block.translated(block.text, None) for block in document.blocks]
+    written = [block.translated(block.text, None).text for block in document.blocks]
     assert document.with_blocks(written) == text
 
 
@@ -73,7 +76,8 @@ def test_the_tags_out_are_the_tags_in(data: st.DataObject, text: str, format_: F
     written = []
     for block in document.blocks:
         target = data.draw(TARGETS)
-        written.append(block.translated(target, data.draw(alignments(block.pieces, target))))
+        aligned = data.draw(alignments(block.pieces, target))
+        written.append(block.translated(target, aligned).text)
     answer = document.with_blocks(written)
     assert Counter(markup_of(answer, format_)) == Counter(markup_of(text, format_))
 
@@ -121,7 +125,8 @@ def test_well_formed_stays_well_formed_and_nested_as_it_was(data: st.DataObject,
     written = []
     for block in document.blocks:
         target = data.draw(TARGETS)
-        written.append(block.translated(target, data.draw(alignments(block.pieces, target))))
+        aligned = data.draw(alignments(block.pieces, target))
+        written.append(block.translated(target, aligned).text)
     answer = document.with_blocks(written)
     assert parents(ET.fromstring(answer)) == parents(ET.fromstring(text))
 
@@ -131,7 +136,7 @@ def test_what_the_model_says_is_what_a_browser_shows(
     data: st.DataObject, source: str, target: str
 ) -> None:
     [block] = read(source, HTML).blocks
-    written = block.translated(target, None)
+    written = block.translated(target, None).text
     shown = text_without_tags(re.sub(r"</?b>", "", written), HTML, 1_000)
     assert "".join(shown.split()) == "".join(target.split())
 
@@ -228,3 +233,25 @@ def test_depth_and_size_have_no_price() -> None:
 def test_tags_of_the_worked_example_are_those_of_the_document() -> None:
     pieces: Sequence[Piece] = read("Press <b>Enter</b>.", HTML).blocks[0].pieces
     assert list(pieces) == tagged("Press <b>Enter</b>.")
+
+
+@given(text=ANYTHING)
+def test_characters_of_a_paragraph_are_where_they_are_written(text: str) -> None:
+    for block in read(text, HTML).blocks:
+        assert len(block.places) == len(block.text)
+        for character, (start, end) in zip(block.text, block.places, strict=True):
+            written = block.source[start:end]
+            assert character.isspace() or text_without_tags(written, HTML, 10) == character
+
+
+@given(data=st.data(), source=_HTML, target=TARGETS)
+def test_characters_of_a_translation_are_where_they_are_written(
+    data: st.DataObject, source: str, target: str
+) -> None:
+    for block in read(source, HTML).blocks:
+        translated = block.translated(target, data.draw(alignments(block.pieces, target)))
+        assert len(translated.places) == len(target)
+        assert translated.places == sorted(translated.places)
+        for character, (start, end) in zip(target, translated.places, strict=True):
+            written = translated.text[start:end]
+            assert character.isspace() or text_without_tags(written, HTML, 10) == character

@@ -2,7 +2,8 @@
 
 import pytest
 
-from service.markup.document import Markup, read
+from service.markup.document import Markup
+from service.markup.reading import read
 
 BROKEN = "<par>The firm said it had been </par><par> conducting an investigation.</par>"
 DOCUMENT = "<doc><title>A title</title><content><par>One. Two.</par> more</content></doc>"

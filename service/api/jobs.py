@@ -33,7 +33,8 @@ def job_routes(context: ApiContext, desk: JobDesk) -> APIRouter:
 
     async def submit(request: Request) -> Response:
         with context.lifecycle.working():
-            kind, wanted = _wanted(await read_fields(request))
+            # In threads: what is nothing for a text takes a while for a book.
+            kind, wanted = await asyncio.to_thread(_wanted, await read_fields(request))
             charge(request.scope, _length(wanted, context.settings))
             work = await asyncio.to_thread(JobWork, context, wanted)
             await work.refuse_options()

@@ -65,8 +65,9 @@ class Following:
         self._changed = asyncio.Event()
         self._futures: Futures = ()
         self._left = len(self._asked)
-        self._certain = [""] * self._left  # of each sentence
-        self._is_whole = [False] * self._left
+        # Of each sentence: tokens that it begins with, and how it reads once it is settled.
+        self._agreed: list[tuple[int, ...]] = [()] * self._left
+        self._read: list[str | None] = [None] * self._left
         self._settled = 0  # in a row
         self._place = 0  # the part that is being given
         self._given = 0  # characters of it
@@ -113,17 +114,16 @@ class Following:
         delta, number = "", self._settled
         while self._place < len(self._parts):
             part = self._parts[self._place]
-            is_whole, certain = True, part.before + part.text
-            if part.decode is not None:
-                is_whole, certain = self._is_whole[number], part.before + self._certain[number]
-            delta += certain[self._given :]
-            if not is_whole:
-                self._given = len(certain)
+            read = part.text if part.decode is None else self._read[number]
+            certain = self._wording.beginning(self._agreed[number]) if read is None else read
+            delta += (part.before + certain)[self._given :]
+            if read is None:
+                self._given = len(part.before + certain)
                 break
             number += part.decode is not None
             self._place, self._given = self._place + 1, 0
         self._settled = number
-        return Progress(delta, settled=number, total=len(self._certain))
+        return Progress(delta, settled=number, total=len(self._read))
 
     async def answer(self) -> TextResponse:
         """The whole answer, once all `is_over`.
@@ -148,17 +148,15 @@ class Following:
             self._loop.call_soon_threadsafe(note, number, news)
 
     def _agree(self, number: int, token_ids: tuple[int, ...]) -> None:
-        if not self._is_whole[number]:
-            self._certain[number] = self._wording.beginning(token_ids)
-            self._tell(number)
+        self._agreed[number] = token_ids
+        self._tell(number)
 
     def _settle(self, number: int, future: Future[DecodedSource]) -> None:
         self._left -= 1
         if future.cancelled() or future.exception() is not None:
             cancel(self._futures)  # the sentences are wanted together or not at all
         else:
-            self._certain[number] = self._wording.sentence(self._asked[number], future.result())
-            self._is_whole[number] = True
+            self._read[number] = self._wording.sentence(self._asked[number], future.result())
             self._tell(number)
         if self._left == 0:
             self._changed.set()

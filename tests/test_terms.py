@@ -398,6 +398,18 @@ def test_what_is_read_while_it_is_made_is_the_answer(
     assert read == answer
 
 
+def test_what_a_term_brings_along_is_no_problem(marked_tokenizer: Tokenizer) -> None:
+    terms = Glossary([Entry("cat", "Modell 12", "1")])
+    request = TextRequest("the dog sees a cat.", glossaries=(terms,))
+
+    def say(ids: tuple[int, ...]) -> list[list[int]]:
+        return [marked_tokenizer.encode("der Hund sieht Modell 12.")]
+
+    response, _ = ask(marked_tokenizer, request, say)
+    assert [term.is_held for term in response.terms] == [True]
+    assert response.sentences[0].problems == ()
+
+
 def test_a_term_too_long_for_the_model_is_not_held(marked_tokenizer: Tokenizer) -> None:
     terms = Glossary([Entry("cat", "Q" * 60, "1")])
     request = TextRequest("the cat sees Tom.", glossaries=(terms,))

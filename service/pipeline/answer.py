@@ -6,7 +6,7 @@ from operator import attrgetter
 
 from service.domain import DecodedSource, Direction, MarkIds, Task
 from service.pipeline.holding import MarkedSentence, Written, term_uses
-from service.pipeline.marking import moved
+from service.pipeline.marking import moved, reworded
 from service.pipeline.plan import Part, Plan
 from service.pipeline.request import TextRequest
 from service.pipeline.rescue import Judge, Judged
@@ -132,7 +132,9 @@ class Writer:
         assert self._marks is not None, "only a model with marks is told of stretches"
         is_second = isinstance(decoded, SecondAnswer)
         marked = MarkedSentence(part, self._target_tokenizer, self._marks, is_second=is_second)
-        return self._judge.judge(part.text, decoded, marked)
+        # What a term brings into the translation is no invention.
+        source = reworded(part.text, part.start, part.stretches)
+        return self._judge.judge(source, decoded, marked)
 
     def _with_spans(self, written: Written) -> Written:
         """With the places of tokens, which a sentence without marks has only if wanted."""

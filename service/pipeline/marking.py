@@ -110,6 +110,17 @@ def without(text: str, start: int, stretches: Iterable[Stretch]) -> str:
     return "".join([*pieces, text[done:]])
 
 
+def reworded(text: str, start: int, stretches: Iterable[Stretch]) -> str:
+    """`text`, which begins at `start` of the whole one, with terms as they were asked for."""
+    pieces: list[str] = []
+    done = 0
+    for stretch in stretches:
+        if stretch.target is not None:
+            pieces += (text[done : stretch.span[0] - start], stretch.target)
+            done = stretch.span[1] - start
+    return "".join([*pieces, text[done:]])
+
+
 def moved(span: Span, by: int) -> Span:
     """A place in another text, that begins at `-by` of this one."""
     return span[0] + by, span[1] + by

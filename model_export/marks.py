@@ -166,6 +166,12 @@ def _apart(phrases: Sequence[Phrase]) -> list[Phrase]:
     return kept
 
 
+def aligned_phrases(lines: Sequence[Line]) -> list[list[Phrase]]:
+    """Of each line the phrases that are each other's translation, by alignment of all of them."""
+    phrases = _Phrases(lines)
+    return [phrases.of(index) for index in range(len(lines))]
+
+
 class _Phrases:
     """Phrase pairs of aligned lines; alignment is learned per direction, from all its lines."""
 

@@ -5,10 +5,6 @@ logs all it can; then everything that it wrote is searched.
 """
 
 import itertools
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,13 +13,13 @@ from typing import Any
 import httpx
 
 from service.app import create_app
-from service.settings import PREFIX, Settings
+from service.settings import Settings
 from tests.api.fakes import FakeModels
 from tests.api.keyed import FIELDS, KeyedService
+from tests.api.launching import launched
 from tests.api.serving import PATIENCE_S
 from tests.api.walking import routes_of
 
-ROOT = Path(__file__).resolve().parents[2]
 TEXT = "Xyzzy-the-text"
 MADE_UP_KEY = "Plugh-the-key"
 ELSEWHERE = "Frotz-the-rest"
@@ -85,30 +81,12 @@ def ask_everything(client: httpx.Client, key: str) -> set[int]:
 @contextmanager
 def talkative(log: Path, **settings: object) -> Iterator[httpx.Client]:
     """A client of a server whose stderr is a file."""
-    environment = {name: value for name, value in os.environ.items() if PREFIX not in name}
-    environment |= {PREFIX + name.upper(): str(value) for name, value in settings.items()}
-    with (
-        log.open("wb") as output,
-        subprocess.Popen(
-            [sys.executable, "-m", "tests.api.talkative"],
-            cwd=ROOT,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=output,
-            text=True,
-        ) as server,
-    ):
-        assert server.stdout is not None
-        url = server.stdout.readline().strip()
+    with launched(log, **settings) as server:
         transport = httpx.HTTPTransport(local_address=ADDRESS)
-        try:
-            with httpx.Client(
-                base_url=url, timeout=PATIENCE_S, transport=transport, headers=HEADERS
-            ) as client:
-                yield client
-        finally:
-            server.send_signal(signal.SIGTERM)
-    assert server.returncode == 0, log.read_text("utf-8")
+        with httpx.Client(
+            base_url=server.url, timeout=PATIENCE_S, transport=transport, headers=HEADERS
+        ) as client:
+            yield client
 
 
 def leaks(text: str, key: str) -> list[str]:
@@ -119,7 +97,7 @@ def leaks(text: str, key: str) -> list[str]:
 
 def check(log: Path, key: str, **settings: object) -> None:
     """Ask everything with `key` and search what was written."""
-    with talkative(log, port=0, max_body_bytes=20_000, **settings) as client:
+    with talkative(log, max_body_bytes=20_000, **settings) as client:
         seen = ask_everything(client, key)
         metrics = client.get("/metrics").text
     assert {200, 202, 400, 404, 405, 413, 500} <= seen, seen
@@ -144,7 +122,7 @@ def test_with_a_key_of_nobody(tmp_path: Path) -> None:
     service = KeyedService(tmp_path / "keys.db", FakeModels())
     service.add()
     log = tmp_path / "log"
-    with talkative(log, port=0, keys_file=service.path) as client:
+    with talkative(log, keys_file=service.path) as client:
         for body in bodies(MADE_UP_KEY):
             assert client.post("/translate", **body).status_code in (403, 400)
         assert leaks(client.get("/metrics").text, MADE_UP_KEY) == []

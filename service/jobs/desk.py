@@ -98,22 +98,22 @@ class JobDesk:
         self, owner: str | None, kind: str, request: bytes, pieces: Sequence[JobPiece]
     ) -> Job:
         """Take a job; see `JobStore.submit`."""
-        job = await self._ask(self._store.submit, owner, kind, request, pieces)
+        job = await self._served(self._store.submit, owner, kind, request, pieces)
         await self._count()
         self._news.set()
         return job
 
     async def job(self, id_: str, owner: str | None) -> Job:
         """See `JobStore.job`."""
-        return await self._ask(self._store.job, id_, owner)
+        return await self._served(self._store.job, id_, owner)
 
     async def result(self, id_: str, owner: str | None) -> tuple[Job, bytes | None]:
         """See `JobStore.result`."""
-        return await self._ask(self._store.result, id_, owner)
+        return await self._served(self._store.result, id_, owner)
 
     async def delete(self, id_: str, owner: str | None) -> Job:
         """See `JobStore.delete`; what is being decoded for it is taken back."""
-        job = await self._ask(self._store.delete, id_, owner)
+        job = await self._served(self._store.delete, id_, owner)
         if self._at_hand is not None and self._at_hand[0] == id_:
             self._at_hand[1].cancel()
         await self._count()
@@ -191,6 +191,18 @@ class JobDesk:
                     # Interactive requests go first; a job has time.
                     await self._pause(error.retry_after_s or _PATIENCE_S)
             await self._ask(self._store.put_answer, job.id, piece, answer)
+
+    async def _served(self, question: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Ask the store for a client.
+
+        Raises:
+            Unavailable: It cannot be read or written.
+        """
+        try:
+            return await self._ask(question, *args, **kwargs)
+        except sqlite3.Error as error:
+            _LOGGER.error("the jobs' store failed", exc_info=error)
+            raise Unavailable("the jobs' store cannot be read or written now") from error
 
     async def _count(self) -> None:
         self.census = await self._ask(self._store.census)

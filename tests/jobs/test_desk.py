@@ -1,6 +1,7 @@
 """Jobs are worked off in order, piece by piece, and what is answered is never asked again."""
 
 import asyncio
+import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from service.errors import (
     EngineDead,
     Overloaded,
     ServiceError,
+    Unavailable,
     UnknownJob,
     UnknownModel,
 )
@@ -55,9 +57,31 @@ class FakeCraft:
         return b" ".join(answer for _, answer in answers)
 
 
+class FailingStore(JobStore):
+    """A store on a disk that is full for so many writes."""
+
+    failures = 0
+
+    def submit(self, *args: Any) -> Job:
+        self._fail()
+        return super().submit(*args)
+
+    def put_answer(self, *args: Any) -> None:
+        self._fail()
+        super().put_answer(*args)
+
+    def _fail(self) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise sqlite3.OperationalError("database or disk is full")
+
+
 @asynccontextmanager
 async def working(
-    craft: FakeCraft, directory: Path | None = None, pauses: list[float] | None = None
+    craft: FakeCraft,
+    directory: Path | None = None,
+    pauses: list[float] | None = None,
+    store: type[JobStore] = JobStore,
 ) -> Any:
     """A desk that works; pauses are noted and over at once."""
 
@@ -66,7 +90,7 @@ async def working(
             pauses.append(seconds)
 
     limits = JobLimits(jobs=100, stored_bytes=10_000_000, age_s=60)
-    desk = JobDesk(partial(JobStore, directory, limits, HandClock()), craft, pause)
+    desk = JobDesk(partial(store, directory, limits, HandClock()), craft, pause)
     await desk.start()
     try:
         yield desk
@@ -149,6 +173,20 @@ def test_an_engine_without_room_is_asked_again_later(refusal: ServiceError, paus
 
 
 class TestFailures:
+    def test_of_the_store(self) -> None:
+        async def scene() -> None:
+            pauses: list[float] = []
+            async with working(FakeCraft(), pauses=pauses, store=FailingStore) as desk:
+                FailingStore.failures = 1
+                with pytest.raises(Unavailable):
+                    await submit(desk)
+                job = await submit(desk)
+                FailingStore.failures = 1
+                _, result = await outcome(desk, job)
+                assert result == b"0 1 2 3 4 5 6 7 8 9"
+
+        play(scene)
+
     def test_of_a_piece(self) -> None:
         async def fail(piece: JobPiece) -> None:
             if piece.number == 3:

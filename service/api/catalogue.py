@@ -90,9 +90,12 @@ class Catalogue:
             model for model in self.models if model.manifest.task is Task.TRANSLATION
         ]
         self._by_direction: dict[Direction, ServedModel] = {}
+        self._with_terms: dict[Direction, ServedModel] = {}
         for model in self._translators:
             for direction in model.manifest.prefixes:
                 self._by_direction.setdefault(direction, model)
+                if model.manifest.marks is not None:
+                    self._with_terms.setdefault(direction, model)
         self._languages = _unique(
             [
                 *(direction.source for direction in self._by_direction),
@@ -140,8 +143,15 @@ class Catalogue:
             )
         return sources
 
-    def translator(self, direction: Direction, name: str | None = None) -> ServedModel:
+    def translator(
+        self, direction: Direction, name: str | None = None, *, with_terms: bool = False
+    ) -> ServedModel:
         """The model that translates in `direction`.
+
+        Args:
+            direction: Codes as the models spell them.
+            name: Of the model; None for the first that fits.
+            with_terms: Rather than the first, take the first that was trained with terms.
 
         Raises:
             UnknownModel: There is no model `name`.
@@ -159,6 +169,8 @@ class Catalogue:
                 )
             return model
         fitting = self._by_direction.get(direction)
+        if with_terms:
+            fitting = self._with_terms.get(direction, fitting)
         if fitting is None:
             raise UnsupportedLanguage(self._why_not(direction))
         return fitting

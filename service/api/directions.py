@@ -42,6 +42,7 @@ def assignments_of(
     model: str | None = None,
     *,
     markup: Markup | None = None,
+    with_terms: bool = False,
 ) -> list[Assignment]:
     """One assignment per text.
 
@@ -52,6 +53,7 @@ def assignments_of(
         target: Code in any spelling of case.
         model: Name of the model to take; None for the first that fits.
         markup: How the texts are marked up; tags say nothing about their language.
+        with_terms: Prefer a model that was trained with terms.
 
     Raises:
         UnsupportedLanguage: No model translates like that, or a text is clearly in a language
@@ -67,11 +69,12 @@ def assignments_of(
         guesses = [_detect(context, target, text) for text in texts]
         directions = [Direction(guess.language, target) for guess in guesses]
         return [
-            Assignment(direction, _model(catalogue, direction, model), guess)
+            Assignment(direction, _model(catalogue, direction, model, with_terms), guess)
             for direction, guess in zip(directions, guesses, strict=True)
         ]
     direction = Direction(catalogue.known(source), target)
-    return [Assignment(direction, _model(catalogue, direction, model), None)] * len(texts)
+    fitting = _model(catalogue, direction, model, with_terms)
+    return [Assignment(direction, fitting, None)] * len(texts)
 
 
 def _detect(context: ApiContext, target: str, text: str) -> DetectedLanguage:
@@ -98,9 +101,11 @@ def _detect(context: ApiContext, target: str, text: str) -> DetectedLanguage:
     return DetectedLanguage(language=likeliest.language, confidence=round(likeliest.confidence, 1))
 
 
-def _model(catalogue: Catalogue, direction: Direction, name: str | None) -> ServedModel | None:
+def _model(
+    catalogue: Catalogue, direction: Direction, name: str | None, with_terms: bool
+) -> ServedModel | None:
     """Who translates; None when the text is its own translation, as with LibreTranslate."""
     source, target = direction.source, direction.target
     if name is None and source == target and source in catalogue.languages():
         return None
-    return catalogue.translator(direction, name)
+    return catalogue.translator(direction, name, with_terms=with_terms)

@@ -63,7 +63,13 @@ def translate_jobs(
         RequestError: Nobody can do it.
     """
     assigned = assignments_of(
-        context, texts, wanted.source, wanted.target, wanted.model, markup=wanted.markup
+        context,
+        texts,
+        wanted.source,
+        wanted.target,
+        wanted.model,
+        markup=wanted.markup,
+        with_terms=wanted.asks_for_terms,
     )
     glossaries = glossaries_of(context, wanted, assigned)
     jobs = [

@@ -65,6 +65,17 @@ def asked(**fields: Any) -> dict[str, Any]:
     return {"q": "A cat of Acme.", "source": "en", "target": "de"} | fields
 
 
+def test_a_model_with_terms_is_chosen_for_terms(
+    make_client: Callable[[FakeModels], LocalClient],
+) -> None:
+    first = TRANSLATOR.model_copy(update={"name": "a-model-without-terms"})
+    client = make_client(FakeModels(translator=FakePipeline(obey), manifests=(first, ABLE)))
+    for terms, model in (({}, "a-model-without-terms"), ({"glossary": {"a": "b"}}, "able-en-de")):
+        for source in ("en", "auto"):
+            response = client.post("/translate", json=asked(source=source, **terms))
+            assert response.headers["x-model"].startswith(f"{model}@")
+
+
 def test_the_answer_says_what_was_held(client: LocalClient) -> None:
     fields = asked(q="cat, dog, Acme, Zed", glossary={"cat": "Kater", "dog": "Hund"})
     body = client.post("/translate", json=fields | {"do_not_translate": ["Acme", "Zed"]}).json()

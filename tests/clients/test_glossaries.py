@@ -7,7 +7,7 @@ import deepl
 import pytest
 
 from service.settings import Settings
-from tests.api.fakes import FakeModels, FakePipeline
+from tests.api.fakes import TRANSLATOR, FakeModels, FakePipeline
 from tests.api.serving import serving
 from tests.api.test_terms import ABLE, FRENCH, obey
 
@@ -17,7 +17,8 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[deepl.DeepLClie
     directory = tmp_path_factory.mktemp("glossaries")
     (directory / "company.en-de.tsv").write_text("cat\tKater\ndog\tHündin\n", "utf-8")
     settings = Settings(port=0, models_dir=Path("nowhere"), glossaries_dir=directory)
-    models = FakeModels(translator=FakePipeline(obey), manifests=(ABLE, FRENCH))
+    first = TRANSLATOR.model_copy(update={"name": "a-model-without-terms"})
+    models = FakeModels(translator=FakePipeline(obey), manifests=(first, ABLE, FRENCH))
     with serving(settings, models) as server:
         client = deepl.DeepLClient("any-key", server_url=server.url)
         yield client

@@ -1,8 +1,9 @@
-"""SubRip subtitles (.srt): what is said in a cue is a passage.
+"""SubRip subtitles (.srt): what is said in a cue is a passage, or part of one.
 
 Times, numbers and the rest of the file stay to the byte, also where they are not quite as
 they should be. The lines of a cue are one text, unless they are a dialogue, whose speakers
-begin with a dash; the translation is broken into as many lines, at about the same places.
+begin with a dash; the translation is broken into as many lines, at about the same places. A
+sentence that goes on in the next cue is translated as a whole.
 """
 
 import re
@@ -12,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from service.errors import RequestError
+from service.files.cues import joined, parted, sentences
 from service.files.document import Allowance, FileLimits, Passage, peeled
 from service.files.plain import Encoding, decode
 from service.markup.tagged import Kind, Piece, Tag, plain_text
@@ -32,12 +34,14 @@ class _Spoken:
     """What one speaker says in a cue, in one line.
 
     Attributes:
+        is_reply: Another speaks than before: there is a dash.
         before: Tags before the passage.
         passage: To be translated; tags are as they are written.
         behind: Tags behind the passage.
         breaks: The line breaks, and how much of the text is before each, 0..1.
     """
 
+    is_reply: bool
     before: Passage
     passage: Passage
     behind: Passage
@@ -55,14 +59,22 @@ class Subtitles:
     @property
     def passages(self) -> Sequence[Passage]:
         """See `Document`."""
-        return [each.passage for each in self.spoken]
+        return [joined(group) for group in self._groups()]
 
     def written(self, translations: Sequence[Passage]) -> bytes:
         """See `Document`."""
+        groups = zip(translations, self._groups(), strict=True)
+        cues = [cue for said, group in groups for cue in parted(said, group)]
         parts = [self.fixed[0]]
-        for spoken, said, fixed in zip(self.spoken, translations, self.fixed[1:], strict=True):
+        for spoken, said, fixed in zip(self.spoken, cues, self.fixed[1:], strict=True):
             parts += [_lines(spoken, said), fixed]
         return self.encoding.encode("".join(parts))
+
+    def _groups(self) -> list[list[Passage]]:
+        """What is translated together."""
+        cues = [each.passage for each in self.spoken]
+        can_go_on = [not each.is_reply for each in self.spoken]
+        return [cues[first:end] for first, end in sentences(cues, can_go_on)]
 
 
 def open_subtitles(data: bytes, limits: FileLimits) -> Subtitles:
@@ -90,9 +102,10 @@ def open_subtitles(data: bytes, limits: FileLimits) -> Subtitles:
     done = 0
     for timing, following in zip(timings, [*timings[1:], None], strict=True):
         for first, last in _speeches(lines, timing + 1, _cue_end(lines, timing, following)):
-            begin = starts[first] + _lead(lines[first])
+            lead, is_reply = _lead(lines[first])
+            begin = starts[first] + lead
             end = starts[last - 1] + len(lines[last - 1].rstrip())
-            said = _spoken(text[begin:end])
+            said = _spoken(text[begin:end], is_reply=is_reply)
             allowance.take(said.passage)
             if said.passage:
                 fixed.append(text[done:begin])
@@ -123,14 +136,14 @@ def _speeches(lines: Sequence[str], start: int, end: int) -> Iterator[tuple[int,
         yield first, end
 
 
-def _lead(line: str) -> int:
-    """Characters of a line before what is said: white space and a dash."""
+def _lead(line: str) -> tuple[int, bool]:
+    """Characters of a line before what is said, and whether there is a dash among them."""
     indent = len(line) - len(line.lstrip())
     dash = _DASH.match(line, indent)
-    return dash.end() if dash else indent
+    return (dash.end(), True) if dash else (indent, False)
 
 
-def _spoken(written: str) -> _Spoken:
+def _spoken(written: str, *, is_reply: bool) -> _Spoken:
     """Take tags and line breaks out of what is written in a cue."""
     pieces: list[Piece] = []
     breaks: list[tuple[int, str]] = []
@@ -151,6 +164,7 @@ def _spoken(written: str) -> _Spoken:
     before, passage, behind = peeled(pieces)
     length = len(plain_text(pieces))
     return _Spoken(
+        is_reply,
         before,
         passage,
         behind,

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from service.errors import RequestError
 from service.files import open_document
+from service.markup.placing import place_tags
 from service.markup.tagged import Tag, plain_text
 from tests.files.translating import LIMITS, translated, unchanged
+from tests.markup.tagging import links
 
 CUES = """1
 00:00:01,000 --> 00:00:03,500 X1:40 X2:600
@@ -103,6 +105,65 @@ def test_a_translation_has_lines_like_its_source(source: str, translation: str, 
     cue = "00:00:01,000 --> 00:00:02,000\n{}\n"
     document = open_document(".srt", cue.format(source).encode(), LIMITS)
     assert document.written([(translation,)]).decode() == cue.format(lines)
+
+
+def cues(*lines: str) -> bytes:
+    return "".join(
+        f"0:00:0{n},000 --> 0:00:0{n},900\n{line}\n\n" for n, line in enumerate(lines)
+    ).encode()
+
+
+@pytest.mark.parametrize(
+    ("lines", "texts"),
+    [
+        (["I never said", "that she was here."], ["I never said that she was here."]),
+        (["I never said.", "that is it"], ["I never said.", "that is it"]),
+        (["Yesterday,", "Tom came"], ["Yesterday,", "Tom came"]),
+        (['I said "no"', "<i>and went</i>", "home."], ['I said "no" and went home.']),
+        (["- I said", "- no"], ["I said", "no"]),
+        (["- Yes.\n- I never", "said so"], ["Yes.", "I never said so"]),
+        (["Well...", "maybe"], ["Well...", "maybe"]),
+        (["a", "b", "c", "d", "e"], ["a b c d", "e"]),
+    ],
+)
+def test_a_sentence_goes_on_in_the_next_cue(lines: list[str], texts: list[str]) -> None:
+    data = cues(*lines)
+    passages = open_document(".srt", data, LIMITS).passages
+    assert [plain_text(each) for each in passages] == texts
+    assert unchanged(".srt", data) == data
+
+
+def test_a_joined_sentence_is_parted_where_its_words_are() -> None:
+    document = open_document(".srt", cues("I <b>never</b> said", "that she was here."), LIMITS)
+    [passage] = document.passages
+    target = "Ich habe nie gesagt, dass sie hier war."
+    aligned = links(
+        passage,
+        target,
+        "Ich=I habe=said nie=never gesagt=said ,=said dass=that sie=she hier=here war=was .=.",
+    )
+    after = document.written([tuple(place_tags(passage, target, aligned))])
+    assert after == cues("Ich habe <b>nie</b> gesagt,", "dass sie hier war.")
+
+
+@pytest.mark.parametrize(
+    ("said", "lines"),
+    [
+        (["eins zwei", None, "drei"], ["eins zwei", "drei"]),
+        (["eins zwei drei vier", None], ["eins zwei", "drei vier"]),
+        ([None, "eins zwei"], ["eins", "zwei"]),
+        (["eins zwei", None, "."], ["eins", "zwei."]),
+        (["eins", None, ", zwei"], ["eins,", "zwei"]),
+        (["eins", None], ["", "eins"]),
+        ([None], ["", ""]),
+    ],
+)
+def test_each_cue_gets_words_while_there_are_some(said: list[str | None], lines: list[str]) -> None:
+    document = open_document(".srt", cues("one two", "three four"), LIMITS)
+    [passage] = document.passages
+    [mark] = (piece for piece in passage if isinstance(piece, Tag))
+    after = document.written([tuple(mark if piece is None else piece for piece in said)])
+    assert after == cues(*lines)
 
 
 @pytest.mark.parametrize(

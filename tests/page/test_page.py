@@ -10,7 +10,7 @@ from service.errors import Overloaded
 from service.pipeline.request import TextRequest
 from service.pipeline.response import TextResponse
 from tests.api.fakes import FakeModels, FakePipeline
-from tests.api.serving import PATIENCE_S, Gate, ServerInThread
+from tests.api.serving import PATIENCE_S, Gate
 from tests.page.conftest import Open
 from tests.page.translator import backwards
 
@@ -307,11 +307,3 @@ def test_clearing(visit: Open) -> None:
     expect(seen.page.locator("#result")).to_be_empty()
     expect(seen.page.locator("#source")).to_be_focused()
     expect(seen.page.locator("#alternatives")).to_be_hidden()
-
-
-def test_the_documentation_of_the_api_runs_under_its_policy(
-    visit: Open, server: ServerInThread
-) -> None:
-    page = visit().page
-    page.goto(server.url + "/docs")
-    expect(page.get_by_text("Translate texts", exact=True)).to_be_visible()

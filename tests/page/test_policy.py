@@ -1,8 +1,11 @@
 """Pages work under the policy that they are sent with, and a page that breaks it does not."""
 
+import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.api.serving import ServerInThread
+
+pytestmark = pytest.mark.browser
 
 
 def complaints(browser: Browser, url: str, selector: str) -> list[str]:

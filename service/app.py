@@ -49,7 +49,8 @@ from service.engine.limits import EngineLimits
 from service.engine.plan import CPU_COSTS, GPU_COSTS
 from service.errors import BundleError, ServiceError, SettingsError
 from service.jobs.desk import JobDesk
-from service.jobs.store import JobLimits, JobStore
+from service.jobs.job import JobLimits
+from service.jobs.store import JobStore
 from service.logs import log_event
 from service.metrics import Metrics, ModelInfo
 from service.pipeline import Pipeline, TextLimits

@@ -21,7 +21,7 @@ from prometheus_client import (
 
 from service.domain import Direction, FinishReason, Task
 from service.errors import Cancelled, DeadlineExceeded, Draining, EngineDead
-from service.jobs.store import Census, State
+from service.jobs.job import Census, State
 from service.trust.guard import Problem
 
 OK = "ok"

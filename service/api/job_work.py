@@ -16,7 +16,7 @@ from service.api.responses import Answer
 from service.api.summarize import summarize_body, summarizer_of
 from service.api.translate import translate_body, translate_jobs
 from service.errors import ServiceError, TooLarge
-from service.jobs.store import JobPiece
+from service.jobs.job import JobPiece
 from service.pipeline.pieces import Piece, joined, pieces_of
 from service.pipeline.response import TextResponse
 

@@ -19,7 +19,7 @@ from service.api.requests import TranslateRequest, validated
 from service.api.work import texts_of
 from service.errors import RequestError, TooLarge
 from service.jobs.desk import JobDesk
-from service.jobs.store import Job
+from service.jobs.job import Job
 from service.settings import Settings
 
 # What is not kept: keys, and what is for who waits.

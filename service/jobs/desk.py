@@ -9,7 +9,8 @@ from functools import partial
 from typing import ParamSpec, Protocol, TypeVar
 
 from service.errors import Overloaded, ServiceError, Unavailable
-from service.jobs.store import Census, Job, JobPiece, JobStore
+from service.jobs.job import Census, Job, JobPiece
+from service.jobs.store import JobStore
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -10,16 +10,13 @@ import secrets
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from service.errors import JobUnfinished, Overloaded, ServiceError, SettingsError, UnknownJob
+from service.jobs.database import opened
+from service.jobs.job import Census, Job, JobLimits, JobPiece, State
 from service.pipeline.pieces import Piece
-
-_FILE = "jobs.sqlite3"
-_VERSION = 1
 
 # 192 bits: nobody guesses one.
 _ID_BYTES = 24
@@ -31,129 +28,10 @@ _MAX_CRASHES = 3
 # A guess: jobs are finished, fetched and deleted in minutes.
 _RETRY_AFTER_S = 60.0
 
-_SCHEMA = """
-CREATE TABLE jobs (
-    id TEXT PRIMARY KEY,
-    number INTEGER NOT NULL UNIQUE,
-    owner TEXT,
-    kind TEXT NOT NULL,
-    request BLOB NOT NULL,
-    state TEXT NOT NULL,
-    created_s REAL NOT NULL,
-    finished_s REAL,
-    total INTEGER NOT NULL,
-    done INTEGER NOT NULL DEFAULT 0,
-    crashes INTEGER NOT NULL DEFAULT 0,
-    result BLOB,
-    code TEXT,
-    message TEXT,
-    status INTEGER
-) STRICT;
-CREATE TABLE pieces (
-    job TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
-    number INTEGER NOT NULL,
-    text INTEGER NOT NULL,
-    start INTEGER NOT NULL,
-    "end" INTEGER NOT NULL,
-    sentences INTEGER NOT NULL,
-    answer BLOB,
-    PRIMARY KEY (job, number)
-) STRICT, WITHOUT ROWID;
-"""
-
-# A deleted text is overwritten and its room given back; what was promised is on the disk.
-_PRAGMAS = (
-    "PRAGMA auto_vacuum = FULL",
-    "PRAGMA secure_delete = ON",
-    "PRAGMA locking_mode = EXCLUSIVE",
-    "PRAGMA journal_mode = WAL",
-    "PRAGMA synchronous = FULL",
-    "PRAGMA foreign_keys = ON",
-)
-
-
-class State(StrEnum):
-    """How a job stands."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class JobLimits:
-    """What the store holds at most.
-
-    Attributes:
-        jobs: In any state.
-        stored_bytes: A new job is refused when the store would have more.
-        age_s: Seconds that a finished job is kept.
-    """
-
-    jobs: int
-    stored_bytes: int
-    age_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A job as it stands.
-
-    Attributes:
-        id: Whoever knows it, and is the owner, may see the job.
-        owner: Who submitted it; None when the service asks nobody who they are.
-        kind: What it asks for, in the submitter's words.
-        state: Running from the first piece on.
-        created_s: Unix time.
-        finished_s: Unix time; None before.
-        total: Sentences.
-        done: Those whose piece is answered.
-        code: Of the error that it failed with.
-        message: Of the same.
-        status: Of the same, as HTTP has it.
-    """
-
-    id: str
-    owner: str | None
-    kind: str
-    state: State
-    created_s: float
-    finished_s: float | None
-    total: int
-    done: int
-    code: str | None
-    message: str | None
-    status: int | None
-
-
 _JOBS = (
     "SELECT id, owner, kind, state, created_s, finished_s, total, done, code, message, status "
     "FROM jobs "
 )
-
-
-@dataclass(frozen=True, slots=True)
-class JobPiece:
-    """A piece of one of a job's texts.
-
-    Attributes:
-        number: Order in the job.
-        text: Which text of the job.
-        piece: Where in it.
-    """
-
-    number: int
-    text: int
-    piece: Piece
-
-
-@dataclass(frozen=True, slots=True)
-class Census:
-    """How many jobs there are, by state, and when the oldest of the unfinished ones came."""
-
-    states: dict[State, int]
-    oldest_s: float | None
 
 
 class JobStore:
@@ -174,7 +52,7 @@ class JobStore:
         self._limits = limits
         self._clock = clock
         try:
-            self._database = _opened(directory)
+            self._database = opened(directory)
         except (OSError, sqlite3.Error) as error:
             raise SettingsError(f"jobs_dir is {directory}: {error}") from error
 
@@ -386,38 +264,6 @@ class JobStore:
         [value] = self._database.execute(query, (id_,)).fetchone()
         assert value is None or isinstance(value, bytes)
         return value
-
-
-def _opened(directory: Path | None) -> sqlite3.Connection:
-    """The database, ready to be used, and nobody else's.
-
-    Raises:
-        OSError: The directory or the file cannot be made.
-        sqlite3.Error: It is no such database, or another process has it.
-        SettingsError: Another version made it.
-    """
-    place = ":memory:"
-    if directory is not None:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = directory / _FILE
-        file.touch(mode=0o600)  # texts are for the service alone
-        place = str(file)
-    database = sqlite3.connect(place, timeout=0, isolation_level=None)
-    for pragma in _PRAGMAS:
-        database.execute(pragma)
-    [version] = database.execute("PRAGMA user_version").fetchone()
-    if version == 0:
-        database.executescript(
-            f"BEGIN EXCLUSIVE; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT"
-        )
-    elif version != _VERSION:
-        raise SettingsError(
-            f"{place} has version {version} of the jobs' store; this service knows {_VERSION}: "
-            "move it away, or take the service that made it"
-        )
-    database.execute("BEGIN EXCLUSIVE")
-    database.execute("COMMIT")
-    return database
 
 
 def _job(row: Sequence[Any]) -> Job:

@@ -21,7 +21,8 @@ from service.errors import (
     UnknownModel,
 )
 from service.jobs.desk import JobDesk
-from service.jobs.store import Job, JobLimits, JobPiece, JobStore, State
+from service.jobs.job import Job, JobLimits, JobPiece, State
+from service.jobs.store import JobStore
 from service.pipeline.pieces import Piece
 from tests.fakes import HandClock
 

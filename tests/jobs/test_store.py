@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from service.errors import DecodingFailed, JobUnfinished, Overloaded, SettingsError, UnknownJob
-from service.jobs.store import Census, Job, JobLimits, JobPiece, JobStore, State
+from service.jobs.job import Census, Job, JobLimits, JobPiece, State
+from service.jobs.store import JobStore
 from service.pipeline.pieces import Piece
 from tests.fakes import HandClock
 

@@ -40,6 +40,8 @@ def test_everything_has_a_name_and_a_place(visit: Open) -> None:
         expect(seen.page.get_by_role(landmark)).to_have_count(1)
     assert audit(seen.page, "skippedLevels") == []
     assert seen.page.locator("html").get_attribute("lang") == "en"
+    seen.write("This is certainly written in English")
+    expect(seen.page.locator("#source")).to_have_attribute("lang", "en")
     expect(seen.page.locator("#result")).to_have_attribute("lang", "de")
 
 

@@ -129,11 +129,11 @@ function draw(text, got, seconds) {
   const used = (got.used?.sentences < got.used?.total ? got.used.places : [])
     .map(({ start, end }) => ({ start: offset(start), end: offset(end) }));
   answer = { text, texts, detail, detected: got.detectedLanguage ?? null, used, seconds };
-  on("result").lang = task() === "translate" ? on("target-language").value : "en";
   on("speed").textContent = speed(got);
   drawDetected();
   drawTimes(on("timing-bar"), on("timing-table"), detail.seconds, seconds);
   const model = models.find(({ name }) => name === detail.model);
+  drawLanguages(model);
   if (model) drawCard(on("model-card"), model);
   on("served").hidden = true;
   on("model").hidden = !model;
@@ -243,6 +243,14 @@ function drawPoint(point) {
     const [ofTarget, ofSource] = cell.dataset.cell.split(" ").map(Number);
     if (ofTarget === row || ofSource === column) cell.dataset.lit = "";
   }
+}
+
+/** Tell browsers and screen readers which languages stand on the two sides. */
+function drawLanguages(model) {
+  const ofSummaries = model?.directions[0].source ?? "";
+  const chosen = answer.detected?.language ?? on("source-language").value;
+  source.lang = task() === "summarize" ? ofSummaries : chosen;
+  on("result").lang = task() === "summarize" ? ofSummaries : on("target-language").value;
 }
 
 function drawDetected() {

@@ -1,6 +1,6 @@
 """What word alignment says about a stretch of the source: which target words came of it."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 from service.text.alignment import AlignedWord, SourceWord, words
@@ -31,17 +31,17 @@ class Evidence:
         self._sources: list[list[tuple[Span, float]]] = [[] for _ in target_words]
         self._totals = [0.0] * len(target_words)
         for word in aligned:
-            place = bisect_right(starts, word.span[0]) - 1
-            if place < 0:
-                continue
-            is_word = _is_word(target, target_words[place])
-            # Squares: attention gives its second choices more than they did for the word.
-            self._totals[place] += sum(each.weight**2 for each in word.sources)
-            self._sources[place] += [
-                (each.span, each.weight**2)
-                for each in word.sources
-                if _is_word(source, each.span) == is_word
-            ]
+            first = bisect_right(starts, word.span[0]) - 1
+            # A term of several words is aligned as one.
+            for place in range(max(first, 0), bisect_left(starts, word.span[1])):
+                is_word = _is_word(target, target_words[place])
+                # Squares: attention gives its second choices more than they did for the word.
+                self._totals[place] += sum(each.weight**2 for each in word.sources)
+                self._sources[place] += [
+                    (each.span, each.weight**2)
+                    for each in word.sources
+                    if _is_word(source, each.span) == is_word
+                ]
 
     def share(self, word: int, span: Span) -> float:
         """How much of target word number `word` comes of source characters `span`, 0..1.

@@ -209,7 +209,7 @@ class Writer:
         if attention is None:
             return None
         assert part.decode is not None
-        copies = written.copies
+        origins = written.origins
         source_spans = self._source_spans(part, written.marks)
         prefix = (written.source_tokens or len(part.decode.source_ids)) - 1 - len(source_spans)
         aligned = align(
@@ -218,7 +218,7 @@ class Writer:
             written.spans,
             part.text,
             source_spans,
-            target_units=sorted(copies),
+            target_units=sorted(origins),
             source_units=[mark.span for mark in written.marks],
         )
         words = [
@@ -230,14 +230,14 @@ class Writer:
                 ),
             )
             for word in aligned
-            if word.span not in copies
+            if word.span not in origins
         ]
-        # What was copied needs no attention to say where it comes from.
+        # Where terms and copies come from is known without attention.
         words += (
             AlignedWord(moved(target, place), (SourceWord(source, 1.0),))
-            for target, source in copies.items()
+            for target, source in origins.items()
         )
-        return tuple(sorted(words, key=attrgetter("span")) if copies else words)
+        return tuple(sorted(words, key=attrgetter("span")) if origins else words)
 
     def _source_spans(self, part: Part, marks: Sequence[Mark]) -> list[Span]:
         """Place of each source token in the part."""

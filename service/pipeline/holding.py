@@ -21,7 +21,7 @@ class Written:
         text: With every copy in its place.
         spans: Place in it of each of the hypothesis' tokens; may be left out without marks.
         uses: What became of each stretch of the source; targets are places in `text`.
-        copies: What was copied: its place in `text`, and its source.
+        origins: Places in `text` of terms and copies, and where in the source they are from.
         marks: What the model was told of the sentence.
         source_tokens: Of what it was asked; 0 without marks.
         lacks: Terms that it has not, and copies that the model did not write just once.
@@ -31,7 +31,7 @@ class Written:
     text: str
     spans: Sequence[Span] = ()
     uses: tuple[MarkUse, ...] = ()
-    copies: Mapping[Span, Span] = field(default_factory=dict)
+    origins: Mapping[Span, Span] = field(default_factory=dict)
     lacks: int = 0
     marks: Sequence[Mark] = ()
     source_tokens: int = 0
@@ -74,11 +74,7 @@ class MarkedSentence:
             decoded.text,
             [span for span, row in zip(decoded.spans, rows, strict=True) if row is not None],
             uses,
-            {
-                use.target: use.source
-                for mark, use in zip(self._marks, uses, strict=True)
-                if isinstance(mark, Placeholder) and use.target is not None
-            },
+            {use.target: use.source for use in uses if use.target is not None},
             lacks,
             self._marks,
             len(self._source_ids),

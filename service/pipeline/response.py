@@ -75,8 +75,8 @@ class Hypothesis:
         tokens: Only if asked for.
         alignment: Only if asked for, and None from a model without attention. Target spans
             are places as in `span`, source spans are places in the request's text.
-        uses: Terms, and stretches that were copied, in order of the source. A copy is one
-            word of `alignment`, aligned with its source alone.
+        uses: Terms, and stretches that were copied, in order of the source. Each that the
+            target has is one word of `alignment`, aligned with its source alone.
     """
 
     text: str

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from service.markup.levels import piece_offsets
 from service.markup.placing import best_order, best_run, place_tags
 from service.markup.tagged import Kind, Piece, Tag, is_whole, partners, plain_text, tidied
+from service.text.alignment import AlignedWord, SourceWord
 from tests.markup.tagging import alignments, anyhow, links, nested, tagged, written
 
 TARGETS = st.one_of(
@@ -208,6 +209,18 @@ def test_what_the_model_copied_is_where_the_copy_is(
     ]
     placed = place_tags(pieces, target, None, copies_of(pieces, target, order))
     assert written(placed) == expected
+
+
+def test_tags_around_a_term_stay_around_all_its_words() -> None:
+    source = tagged("I like <b>ML</b> here")
+    aligned = [
+        AlignedWord((0, 3), (SourceWord((0, 1), 1.0),)),
+        AlignedWord((4, 7), (SourceWord((2, 6), 1.0),)),
+        AlignedWord((8, 12), (SourceWord((10, 14), 1.0),)),
+        AlignedWord((13, 32), (SourceWord((7, 9), 1.0),)),  # one term, two words
+    ]
+    placed = place_tags(source, "Ich mag hier maschinelles Lernen", aligned)
+    assert written(placed) == "Ich mag hier <b>maschinelles Lernen</b>"
 
 
 def copies_of(

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from pydantic import TypeAdapter
 
+from service import __version__
 from service.api.answers import Job, text_request, unchanged
 from service.api.context import ApiContext
 from service.api.directions import Assignment
@@ -76,6 +77,13 @@ class JobWork:
                 Job(chosen.model, text_request(text, chosen.direction, patient, math.inf))
                 for text in texts
             ]
+
+    @property
+    def maker(self) -> str:
+        """See `OpenJob.maker`."""
+        models = [job.model.manifest for job in self._jobs if job.model is not None]
+        names = {f"{manifest.name}@{manifest.digest}" for manifest in models}
+        return " ".join(["seq2serve", __version__, *sorted(names)])
 
     async def refuse_options(self) -> None:
         """Find out now what every piece would be refused for.

@@ -21,6 +21,7 @@ CREATE TABLE jobs (
     total INTEGER NOT NULL,
     done INTEGER NOT NULL DEFAULT 0,
     crashes INTEGER NOT NULL DEFAULT 0,
+    maker TEXT,
     result BLOB,
     code TEXT,
     message TEXT,

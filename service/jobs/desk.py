@@ -29,7 +29,14 @@ _PATIENCE_S = 5.0
 
 
 class OpenJob(Protocol):
-    """A job that is worked on."""
+    """A job that is worked on.
+
+    Attributes:
+        maker: Who answers: the same one gives the same answers.
+    """
+
+    @property
+    def maker(self) -> str: ...
 
     async def answer(self, piece: JobPiece) -> bytes:
         """What a piece comes to.
@@ -171,7 +178,7 @@ class JobDesk:
 
     async def _outcome(self, job: Job) -> bytes:
         opened = await self._craft.open(job.kind, await self._ask(self._store.request, job.id))
-        pieces = iter(await self._ask(self._store.open_pieces, job.id))
+        pieces = iter(await self._ask(self._store.open_pieces, job.id, opened.maker))
         await self._count()
         try:
             async with asyncio.TaskGroup() as group:

@@ -164,10 +164,25 @@ class JobStore:
         ).fetchone()
         return None if row is None else _job(row)
 
-    def open_pieces(self, id_: str) -> list[JobPiece]:
-        """What is not answered yet, in order; the job is running from now on."""
+    def open_pieces(self, id_: str, maker: str) -> list[JobPiece]:
+        """What is not answered yet, in order; the job is running from now on.
+
+        Args:
+            id_: A job's that is not finished.
+            maker: Who is going to answer. What somebody else has answered is forgotten: a text
+                is of one piece.
+        """
         with self._writing() as write:
-            write("UPDATE jobs SET state = ? WHERE id = ?", (State.RUNNING, id_))
+            write(
+                "UPDATE pieces SET answer = NULL WHERE job = "
+                "(SELECT id FROM jobs WHERE id = ? AND maker IS NOT ?)",
+                (id_, maker),
+            )
+            write(
+                "UPDATE jobs SET state = ?, maker = ?, done = (SELECT coalesce(sum(sentences), 0) "
+                "FROM pieces WHERE job = jobs.id AND answer IS NOT NULL) WHERE id = ?",
+                (State.RUNNING, maker, id_),
+            )
         rows = self._database.execute(
             'SELECT number, text, start, "end", sentences FROM pieces '
             "WHERE job = ? AND answer IS NULL ORDER BY number",

@@ -40,6 +40,7 @@ class FakeCraft:
 
     before: Callable[[JobPiece], Awaitable[None]] | None = None
     refusal: Exception | None = None
+    maker: str = "a"
     asked: list[int] = field(default_factory=list)
 
     async def open(self, kind: str, request: bytes) -> "FakeCraft":

@@ -33,7 +33,7 @@ def submit(store: JobStore, owner: str | None = None, request: bytes = b"{}") ->
 
 
 def do(store: JobStore, job: Job, result: bytes = b"result") -> None:
-    for piece in store.open_pieces(job.id):
+    for piece in store.open_pieces(job.id, "a"):
         store.put_answer(job.id, piece, b"answer %d" % piece.number)
     store.finish(job.id, result)
 
@@ -46,13 +46,13 @@ def test_a_job_from_submission_to_result() -> None:
         assert store.request(job.id) == b"what"
         assert store.next_job() == job
 
-        assert store.open_pieces(job.id) == PIECES
+        assert store.open_pieces(job.id, "a") == PIECES
         store.put_answer(job.id, PIECES[1], b"second")
         job = store.job(job.id, "ann")
         assert (job.state, job.done) == (State.RUNNING, 3)
         with pytest.raises(JobUnfinished, match="running: 3 of 5 sentences"):
             store.result(job.id, "ann")
-        assert store.open_pieces(job.id) == PIECES[:1]
+        assert store.open_pieces(job.id, "a") == PIECES[:1]
 
         store.put_answer(job.id, PIECES[0], b"first")
         assert store.answers(job.id) == [(PIECES[0], b"first"), (PIECES[1], b"second")]
@@ -63,6 +63,17 @@ def test_a_job_from_submission_to_result() -> None:
         assert job.finished_s == job.created_s + 7
         assert store.next_job() is None
         assert store.answers(job.id) == []
+
+
+def test_what_another_model_answered_is_asked_again() -> None:
+    with opened() as store:
+        job = submit(store)
+        store.open_pieces(job.id, "a")
+        store.put_answer(job.id, PIECES[1], b"of a")
+        assert store.open_pieces(job.id, "a") == PIECES[:1]
+        assert store.job(job.id, None).done == 3
+        assert store.open_pieces(job.id, "b") == PIECES
+        assert store.job(job.id, None).done == 0
 
 
 def test_a_failure_is_kept() -> None:
@@ -143,7 +154,7 @@ def test_the_census() -> None:
         first = submit(store)
         clock.now_s += 5
         second = submit(store)
-        store.open_pieces(second.id)
+        store.open_pieces(second.id, "a")
         third = submit(store)
         store.finish(third.id, DecodingFailed("no"))
         counts = {State.QUEUED: 1, State.RUNNING: 1, State.FAILED: 1, State.DONE: 0}
@@ -156,7 +167,7 @@ class TestFile:
         copy.mkdir()
         with opened(tmp_path) as store:
             job = submit(store, "ann", b"what")
-            store.open_pieces(job.id)
+            store.open_pieces(job.id, "a")
             store.put_answer(job.id, PIECES[0], b"first")
             # A kill closes nothing: the file and its log are all that is left.
             for file in tmp_path.glob("jobs.sqlite3*"):
@@ -167,13 +178,13 @@ class TestFile:
             assert (job.state, job.done) == (State.RUNNING, 2)
             assert store.next_job() == job
             assert store.request(job.id) == b"what"
-            assert store.open_pieces(job.id) == PIECES[1:]
+            assert store.open_pieces(job.id, "a") == PIECES[1:]
 
     def test_a_job_that_the_process_dies_of_is_given_up(self) -> None:
         with opened() as store:
             fatal, innocent = submit(store), submit(store)
             for _ in range(2):
-                store.open_pieces(fatal.id)
+                store.open_pieces(fatal.id, "a")
                 store.begin()  # without a word from the process before
                 assert store.next_job() == store.job(fatal.id, None)
             store.begin()
@@ -189,7 +200,7 @@ class TestFile:
             with opened(tmp_path) as store:
                 store.begin()
                 assert store.job(job.id, None).state is State.QUEUED
-                store.open_pieces(job.id)
+                store.open_pieces(job.id, "a")
                 store.end()
 
     def test_it_is_for_one_process(self, tmp_path: Path) -> None:

@@ -207,6 +207,19 @@ class TestErrorsAfterTheBeginning:
         counted = 'requests_total{code="engine_dead",route="/translate",task="translation"} 1.0'
         scene.await_metric(counted)
 
+    def test_the_end_of_a_drain(self, model: HeldModel, tokenizer: Tokenizer) -> None:
+        at_once = SETTINGS.model_copy(update={"drain_timeout_s": 0.0})
+        with (
+            serving(at_once, translating_with(model, tokenizer)) as server,
+            client_of(server) as client,
+            streaming(Scene(server, client, model)) as (_, events),
+        ):
+            assert model.arrived.acquire(timeout=PATIENCE_S)
+            server.signal(signal.SIGTERM)
+            name, body = next(events)
+            assert (name, body["code"]) == ("error", "draining")
+            model.open()
+
     def test_a_drain_waits_for_the_stream(self, scene: Scene) -> None:
         with streaming(scene) as (_, events), ThreadPoolExecutor() as pool:
             assert scene.model.arrived.acquire(timeout=PATIENCE_S)

@@ -1,8 +1,8 @@
 """Which of the served languages a text is written in.
 
 py3langid: naive Bayes over byte n-grams for 140 languages, the model in its wheel, nothing
-asked of the network. It needs half a second and some memory to load, so it is loaded with the
-first question.
+asked of the network. It needs half a second and some memory to load: with the first question, or
+before it with `load`.
 """
 
 import functools
@@ -44,6 +44,10 @@ class LanguageDetector:
         """
         assert languages, "a service without languages detects none"
         self._languages = tuple(languages)
+
+    def load(self) -> None:
+        """Load the detector's model, so that the first question need not wait for it."""
+        _identifier()
 
     def rank(self, text: str) -> list[Detection]:
         """Every served language, the most likely first; all 0 for a text without letters."""

@@ -58,6 +58,12 @@ def test_attention_is_asked_for_where_there_are_tags(tokenizer: Tokenizer) -> No
     assert [each.want_attention for each in submitted] == [False, True]
 
 
+def test_white_space_between_sentences_is_as_it_was(tokenizer: Tokenizer) -> None:
+    text = "Tom\tMary.\n\n  Mary <b>Tom</b>.\r\nTom&nbsp;Mary\nTom Mary.&#10; Mary Tom"
+    response, _ = ask(tokenizer, html(text, options=SearchOverrides(num_hypotheses=2)))
+    assert response.alternatives == ("Mary.\n\n  <b>Tom</b>.\r\nMary Tom Mary.  Tom",)
+
+
 def test_every_alternative_is_a_document(tokenizer: Tokenizer) -> None:
     # Names: an echo of them is no copy to be rescued from.
     document = "<p>Tom <b>Mary</b>.</p><p>---</p><p>Mary <i>Tom</i></p>"

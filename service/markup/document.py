@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 
 from service.markup.placing import place_tags
+from service.markup.spaces import has_special
 from service.markup.spelling import encoded_characters
 from service.markup.tagged import Piece, Tag, plain_text, tidied
 from service.markup.tokens import Format
@@ -69,9 +70,21 @@ class Block:
         return plain_text(self.pieces)
 
     @property
-    def has_tags(self) -> bool:
-        """Whether there are tags to place."""
-        return any(isinstance(piece, Tag) for piece in self.pieces)
+    def spaced(self) -> str:
+        """As `text`, character for character, with white space as it is written."""
+        return "".join(
+            piece.reads
+            if isinstance(piece, Tag)
+            else source
+            if len(source) == len(piece)
+            else piece
+            for source, piece in self.written
+        )
+
+    @property
+    def needs_alignment(self) -> bool:
+        """Whether there is something to place: tags, or spaces that are more than a space."""
+        return any(isinstance(piece, Tag) for piece in self.pieces) or has_special(self.text)
 
     @property
     def copies(self) -> list[Span]:
@@ -119,8 +132,11 @@ class Block:
         aligned: Sequence[AlignedWord] | None,
         copies: Sequence[tuple[Span, Span]] = (),
     ) -> "Translated":
-        """The translation, written as the paragraph is; see `place_tags`."""
-        if target == self.text and all(here == there for here, there in copies):
+        """The translation, written as the paragraph is; see `place_tags`.
+
+        White space of `target` is kept as it is, line breaks too.
+        """
+        if target in (self.text, self.spaced) and all(here == there for here, there in copies):
             return Translated(self.source, self.places)
         pieces = place_tags(self.pieces, target, aligned, copies)
         return _spelt(pieces, target, [there for _, there in copies], self.spelling)

@@ -137,15 +137,22 @@ def _tag(token: Token, source: str, *, is_html: bool, is_kept: bool) -> Tag:
     kind = _KINDS[token.kind]
     if is_kept or (is_html and token.name in VOID):
         kind = Kind.EMPTY
-    stands_for_words = kind is Kind.EMPTY and (
-        source.startswith(("<?", "<![CDATA["))
-        if token.kind is TokenKind.OTHER
-        else token.name not in WORDLESS
-        if is_html
-        else True
-    )
+    if token.kind is TokenKind.OTHER:
+        stands_for_words = _is_inserted(source, is_html=is_html)
+    else:
+        stands_for_words = kind is Kind.EMPTY and not (is_html and token.name in WORDLESS)
     is_break = is_html and token.name == "br"
     return Tag(kind, token.name, source, " " if is_break else "", stands_for_words)
+
+
+def _is_inserted(source: str, *, is_html: bool) -> bool:
+    """Whether something will be there when the document is shown: text, or what a program says.
+
+    Not if it never ends: nothing may stand behind it.
+    """
+    if not source.startswith(("<?", "<![CDATA[")):
+        return False
+    return source[2:].endswith(">" if is_html else ("?>", "]]>"))
 
 
 _KINDS = {

@@ -7,6 +7,7 @@ from service.errors import TooLarge
 from service.markup.document import Block, Document, Translated
 from service.markup.evidence import proportional
 from service.markup.reading import read
+from service.markup.spaces import with_special
 from service.pipeline.marking import moved
 from service.pipeline.placed import Ground, sentence_on, term_on
 from service.pipeline.request import TextLimits, TextRequest
@@ -36,14 +37,14 @@ def opened(request: TextRequest, limits: TextLimits, *, can_copy: bool) -> Docum
 
 
 def paragraphs(request: TextRequest, document: Document) -> list[TextRequest]:
-    """What is asked for each paragraph; alignment only where there are tags to place."""
+    """What is asked for each paragraph; alignment only where there is something to place."""
     return [
         replace(
             request,
             text=block.text,
             markup=None,
             protected=tuple(block.copies),
-            want_alignment=request.want_alignment or block.has_tags,
+            want_alignment=request.want_alignment or block.needs_alignment,
         )
         for block in document.blocks
     ]
@@ -103,11 +104,10 @@ def _translated(block: Block, answer: TextResponse, rank: int) -> Translated:
     """A paragraph as its answer's text number `rank` has it, or its last."""
     texts = (answer.text, *answer.alternatives)
     rank = min(rank, len(texts) - 1)
-    if not block.has_tags:
-        return block.translated(texts[rank], None)
     found = correspondence(block.text, answer.sentences, rank)
     copies = [(here, there) for here in block.copies if (there := found.copy_of(here)) is not None]
-    return block.translated(texts[rank], found.aligned, copies)
+    target = with_special(block.spaced, found.spaced(block.spaced, texts[rank]), found.aligned)
+    return block.translated(target, found.aligned, copies)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +123,20 @@ class Correspondence:
     aligned: list[AlignedWord]
     copied: dict[Span, Span]
     unread: list[tuple[Span, Span]]
+
+    def spaced(self, source: str, target: str) -> str:
+        """`target`, character for character, with what did not go to the model as it was.
+
+        Args:
+            source: The text with its white space as it was written.
+            target: The answer.
+        """
+        pieces: list[str] = []
+        done = 0
+        for here, there in self.unread:
+            pieces += (target[done : there[0]], source[slice(*here)])
+            done = there[1]
+        return "".join([*pieces, target[done:]])
 
     def copy_of(self, span: Span) -> Span | None:
         """Where in the answer a stretch of the text is that was copied; None if it was not."""

@@ -160,6 +160,7 @@ def test_what_the_model_says_is_what_a_browser_shows(
         ("<title>A &amp; B</title><textarea>c</textarea>", ["A & B"]),
         ("<!doctype html><html><head><meta name=x></head><body>x</body></html>", ["x"]),
         ("&foo; and &bar", [" and &bar"]),
+        ("x <?php y ?> <? z", ["x"]),
         ("<unknown>a</unknown> <x-y>b</x-y>", ["a b"]),
         ("", []),
     ],

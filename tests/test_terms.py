@@ -109,8 +109,10 @@ def attention(ids: Sequence[int], source_ids: Sequence[int]) -> FloatArray:
 class BusyEngine(FakeEngine):
     """Takes one request for work and no more."""
 
-    def submit_many(self, requests: Sequence[DecodeRequest]) -> list[Future[DecodedSource]]:
-        futures = super().submit_many(requests)
+    def submit_many(
+        self, requests: Sequence[DecodeRequest], *, again: bool = False
+    ) -> list[Future[DecodedSource]]:
+        futures = super().submit_many(requests, again=again)
         self.room = 0
         return futures
 

@@ -122,8 +122,15 @@ class Engine:
         """Accept one source; see `submit_many`."""
         return self.submit_many([request])[0]
 
-    def submit_many(self, requests: Sequence[DecodeRequest]) -> list[Future[DecodedSource]]:
+    def submit_many(
+        self, requests: Sequence[DecodeRequest], *, again: bool = False
+    ) -> list[Future[DecodedSource]]:
         """Accept all the sources or none of them.
+
+        Args:
+            requests: The sources.
+            again: They were accepted before, and are to be searched once more: however much
+                waits, there is room. So the queue holds at most twice what it may.
 
         Returns:
             One future per request, in order.
@@ -140,7 +147,10 @@ class Engine:
         tickets = self._tickets(requests, now_s)
         left_s = min((ticket.deadline_s for ticket in tickets), default=math.inf) - now_s
         try:
-            self._room.put(tickets, self._throughput.tokens_within(_WAITING_SHARE * left_s))
+            if again:
+                self._room.put_again(tickets)
+            else:
+                self._room.put(tickets, self._throughput.tokens_within(_WAITING_SHARE * left_s))
         except Full as full:
             raise self._overloaded(full, tickets) from None
         except TooLate as late:

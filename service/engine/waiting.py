@@ -115,12 +115,26 @@ class WaitingRoom:
                 ahead = self._tokens_before(max(ticket.rank for ticket in tickets))
                 if ahead + tokens > tokens_in_time:
                     raise TooLate(ahead)
-            for ticket in tickets:
-                insort(self._tickets, ticket, key=_rank)
-                self._no_deadline_before_s = min(self._no_deadline_before_s, ticket.deadline_s)
-            self._tokens += tokens
-            self._changed_depth()
-            self._changed.notify_all()
+            self._take(tickets)
+
+    def put_again(self, tickets: Sequence[Ticket]) -> None:
+        """Take tickets of a text that was let in before, whatever waits.
+
+        Raises:
+            NotOpen: Nothing is taken any more.
+        """
+        with self._changed:
+            if self._phase is not Phase.OPEN:
+                raise NotOpen(self._phase)
+            self._take(tickets)
+
+    def _take(self, tickets: Sequence[Ticket]) -> None:
+        for ticket in tickets:
+            insort(self._tickets, ticket, key=_rank)
+            self._no_deadline_before_s = min(self._no_deadline_before_s, ticket.deadline_s)
+        self._tokens += sum(ticket.length for ticket in tickets)
+        self._changed_depth()
+        self._changed.notify_all()
 
     def discard(self, rank: Rank) -> None:
         """Free the place of the ticket of this rank, if it still has one."""

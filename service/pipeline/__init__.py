@@ -8,10 +8,11 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import islice
-from typing import ParamSpec, Protocol, TypeVar
+from typing import NamedTuple, ParamSpec, Protocol, TypeVar
 
 from service.domain import DecodedSource, DecodeRequest, Direction, MarkIds, Task
 from service.errors import RequestError, ServiceError, TooLarge
@@ -32,6 +33,7 @@ from service.pipeline.response import (
 )
 from service.pipeline.second import asked_again
 from service.pipeline.settling import Futures, answers, cancel, until_settled
+from service.pipeline.widening import joined, wider
 from service.text.tokenizer import Tokenizer
 from service.trust.confidence import Calibration
 
@@ -78,8 +80,10 @@ class Served(Protocol):
 class Submitter(Protocol):
     """What the pipeline asks of an engine."""
 
-    def submit_many(self, requests: Sequence[DecodeRequest]) -> list[Future[DecodedSource]]:
-        """Accept all of them or, with an error, none."""
+    def submit_many(
+        self, requests: Sequence[DecodeRequest], *, again: bool = False
+    ) -> list[Future[DecodedSource]]:
+        """Accept all of them or, with an error, none; `again`, there is always room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,14 @@ class _PlannedDocument:
         return [part for _, planned in self.paragraphs for part in planned.asked]
 
 
+class _First(NamedTuple):
+    """A text whose first searches are done."""
+
+    request: TextRequest
+    planned: _Planned | _PlannedDocument
+    group: Futures
+
+
 class Pipeline:
     """Answers texts with one bundle and its engine. For use on one event loop."""
 
@@ -122,6 +134,7 @@ class Pipeline:
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._engine = engine
+        self._limits = manifest.limits
         self._text_limits = text_limits
         self._can_copy = manifest.marks is not None
         self._clock = clock
@@ -181,12 +194,61 @@ class Pipeline:
             cancel(futures)  # frees queue places and batch rows
             raise
         settled = iter(groups)
-        return [
-            each
-            if isinstance(each, ServiceError)
-            else await self._answered(request, each, next(settled))
+        firsts = [
+            each if isinstance(each, ServiceError) else _First(request, each, next(settled))
             for request, each in zip(requests, planned, strict=True)
         ]
+        outcomes = [
+            each if isinstance(each, ServiceError) else await self._answered(*each)
+            for each in firsts
+        ]
+        return await self._rescued(firsts, outcomes)
+
+    async def _rescued(
+        self,
+        firsts: Sequence[_First | ServiceError],
+        outcomes: list[TextResponse | ServiceError],
+    ) -> list[TextResponse | ServiceError]:
+        """Search again, wider, for the sentences whose answers still have problems.
+
+        A text's outcome is then that of both searches, also when the second one fails: what
+        it is must not depend on how much there is to do.
+        """
+        again = {
+            place: futures
+            for place, (first, outcome) in enumerate(zip(firsts, outcomes, strict=True))
+            if isinstance(first, _First)
+            and isinstance(outcome, TextResponse)
+            and (futures := self._search_again(first, outcome))
+        }
+        try:
+            await until_settled([list(futures.values()) for futures in again.values()])
+        except asyncio.CancelledError:
+            for futures in again.values():
+                cancel(futures.values())
+            raise
+        for place, futures in again.items():
+            first = firsts[place]
+            assert isinstance(first, _First), "nothing else was searched again"
+            outcomes[place] = await self._answered(*first, seconds=futures)
+        return outcomes
+
+    def _search_again(
+        self, first: _First, outcome: TextResponse
+    ) -> dict[int, Future[DecodedSource]]:
+        """Second searches by the position of their sentence."""
+        futures: dict[int, Future[DecodedSource]] = {}
+        parts = zip(outcome.sentences, first.planned.asked, strict=True)
+        for position, (sentence, part) in enumerate(parts):
+            # What lacked a term was asked again for that; see `_asked_again`.
+            if not sentence.problems or part.decode is None or part.second is not None:
+                continue
+            wide = wider(first.request, part.decode, self._limits)
+            if wide is None:
+                continue
+            with suppress(TooLarge):  # for the engine's batches, however empty
+                [futures[position]] = self._engine.submit_many([wide], again=True)
+        return futures
 
     async def follow(self, request: TextRequest) -> Following:
         """Begin to answer one text that is read while it is made; close it in the end.
@@ -252,11 +314,19 @@ class Pipeline:
         return planned
 
     async def _answered(
-        self, request: TextRequest, planned: _Planned | _PlannedDocument, group: Futures
+        self,
+        request: TextRequest,
+        planned: _Planned | _PlannedDocument,
+        group: Futures,
+        seconds: Mapping[int, Future[DecodedSource]] | None = None,
     ) -> TextResponse | ServiceError:
-        """The answer to a text whose sentences are all settled."""
+        """The answer to a text whose sentences are all settled, and the second searches too."""
         try:
             decoded = answers(group)
+            if seconds:
+                found = answers(list(seconds.values()))
+                for position, second in zip(seconds, found, strict=True):
+                    decoded[position] = joined(decoded[position], second)
         except ServiceError as error:
             return error
         if isinstance(planned, _PlannedDocument):

@@ -28,7 +28,7 @@ from tests.engine.scenes import (
     request,
     run,
 )
-from tests.fakes import FIRST_WORD, HandClock, echo_table, random_table
+from tests.fakes import FIRST_WORD, HandClock, TableModel, echo_table, random_table
 
 POISON = FIRST_WORD + 7
 
@@ -49,6 +49,20 @@ def test_answers_leave_as_soon_as_they_are_finished() -> None:
     assert len(model.advanced) == echo(40)
     # The short one's row was not computed further, and its padding went with the long one.
     assert [B for B, _, _ in model.advanced] == [2] + [1] * (echo(40) - 1)
+
+
+def test_what_is_searched_again_has_room_in_a_full_queue() -> None:
+    engine = Engine(TableModel(echo_table()), replace(WIDE, max_queue_items=1))
+    first = engine.submit(request(3))
+    with pytest.raises(Overloaded):
+        engine.submit(request(3))
+    [again] = engine.submit_many([request(3)], again=True)
+    run(engine)
+    assert first.done()
+    assert again.done()
+    engine.close()
+    with pytest.raises(Draining):
+        engine.submit_many([request(3)], again=True)
 
 
 def test_a_long_text_does_not_delay_short_ones() -> None:

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.domain import DecodedHypothesis, DecodedSource, DecodeRequest, FinishReason, Task
+from service.errors import DecodingFailed, ServiceError
 from service.pipeline import SearchOverrides, TextRequest, TextResponse
 from service.text.tokenizer import Tokenizer
 from service.trust.guard import Problem, problems
-from tests.test_pipeline import FakeEngine, pipeline
+from tests.test_pipeline import FakeEngine, Limits, Manifest, pipeline
 
 SOURCE = "the dog sees a house."
 CLEAN = ("der Hund sieht das Haus.", "er sieht ein Haus.", "sie sieht das Haus.")
@@ -90,7 +91,9 @@ def test_alternatives_follow_by_score(tokenizer: Tokenizer) -> None:
 
 
 @given(
-    texts=st.lists(st.sampled_from([*CLEAN, COPY, NUMBERED, LOOPING]), min_size=1, unique=True),
+    texts=st.lists(
+        st.sampled_from([*CLEAN, COPY, NUMBERED, LOOPING]), min_size=1, max_size=4, unique=True
+    ),
     data=st.data(),
 )
 def test_the_answer_is_the_best_of_the_least_bad(
@@ -102,3 +105,78 @@ def test_the_answer_is_the_best_of_the_least_bad(
     rest = [text for text in texts if text != first]
     response = answer(tokenizer, texts, asked)
     assert [response.text, *response.alternatives] == [first, *rest][:asked]
+
+
+class TestWiderSearch:
+    """What is asked when no hypothesis of the first search is clean."""
+
+    WIDE = Manifest(limits=Limits(max_beam_size=16))
+
+    def ask(
+        self,
+        tokenizer: Tokenizer,
+        first: Sequence[str],
+        second: Sequence[str] | ServiceError,
+        beam_size: int | None = None,
+        manifest: Manifest = WIDE,
+    ) -> tuple[TextResponse | ServiceError, list[int]]:
+        """The outcome, and the beams that were asked for."""
+
+        def decode(request: DecodeRequest) -> DecodedSource | ServiceError:
+            if request.options.beam_size <= 4:
+                return found(tokenizer, first, 1)
+            return second if isinstance(second, ServiceError) else found(tokenizer, second, 1)
+
+        options = SearchOverrides(beam_size=beam_size)
+        # There is room for one text; what is searched again needs none.
+        engine = FakeEngine(decode, room=1)
+        asked = pipeline(tokenizer, engine, manifest)
+        [outcome] = asyncio.run(asked.run_many([TextRequest(SOURCE, options=options)]))
+        return outcome, [each.options.beam_size for batch in engine.submitted for each in batch]
+
+    def test_is_asked_when_nothing_was_clean_and_takes_its_place(
+        self, tokenizer: Tokenizer
+    ) -> None:
+        outcome, beams = self.ask(tokenizer, [COPY, NUMBERED], [COPY, *CLEAN])
+        assert isinstance(outcome, TextResponse)
+        assert (outcome.text, beams) == (CLEAN[0], [4, 16])
+        [sentence] = outcome.sentences
+        assert (sentence.problems, sentence.avoided) == ((), (Problem.SOURCE_COPY,))
+        assert sentence.decode_steps == 10, "of both"
+
+    def test_is_not_asked_when_something_was_clean(self, tokenizer: Tokenizer) -> None:
+        outcome, beams = self.ask(tokenizer, [COPY, CLEAN[1]], [CLEAN[0]])
+        assert isinstance(outcome, TextResponse)
+        assert (outcome.text, beams) == (CLEAN[1], [4])
+
+    def test_finding_nothing_better_changes_nothing(self, tokenizer: Tokenizer) -> None:
+        outcome, beams = self.ask(tokenizer, [COPY], [NUMBERED, LOOPING])
+        assert isinstance(outcome, TextResponse)
+        assert (outcome.text, beams) == (COPY, [4, 16])
+        assert outcome.sentences[0].avoided == ()
+
+    def test_a_beam_that_was_named_stands(self, tokenizer: Tokenizer) -> None:
+        _, beams = self.ask(tokenizer, [COPY], CLEAN, beam_size=2)
+        assert beams == [2]
+
+    def test_the_model_sets_the_limit(self, tokenizer: Tokenizer) -> None:
+        narrow = Manifest(limits=Limits(max_beam_size=6))
+        assert self.ask(tokenizer, [COPY], CLEAN, manifest=narrow)[1] == [4, 6]
+
+    def test_its_failure_is_the_outcome(self, tokenizer: Tokenizer) -> None:
+        outcome, _ = self.ask(tokenizer, [COPY], DecodingFailed("no"))
+        assert isinstance(outcome, DecodingFailed)
+
+    def test_texts_beside_it_have_their_own_answers(self, tokenizer: Tokenizer) -> None:
+        def decode(request: DecodeRequest) -> DecodedSource:
+            if tuple(tokenizer.encode("Tom.")) == request.source_ids[:-1]:
+                return found(tokenizer, ["Tom."], 1)
+            if request.options.beam_size > 4:
+                return found(tokenizer, CLEAN[1:], 1)
+            return found(tokenizer, [COPY], 1)
+
+        asked = pipeline(tokenizer, FakeEngine(decode), self.WIDE)
+        requests = [TextRequest(text) for text in ("Tom.", f"Tom. {SOURCE}\nTom.", "---")]
+        outcomes = asyncio.run(asked.run_many(requests))
+        texts = [each.text for each in outcomes if isinstance(each, TextResponse)]
+        assert texts == ["Tom.", f"Tom. {CLEAN[1]}\nTom.", "---"]

@@ -189,7 +189,7 @@ def _paragraph(run: Sequence[_Item]) -> list[str | Block]:
     """The paragraph in a run of items, and what is around it."""
     first, last = _core(run)
     core = run[first:last]
-    if not any(map(str.isalnum, plain_text(item.piece for item in core))):
+    if not any(map(str.isalpha, plain_text(item.piece for item in core))):
         return ["".join(item.source for item in run)]
     before, after = ("".join(item.source for item in part) for part in (run[:first], run[last:]))
     written = tuple((item.source, item.piece) for item in core)

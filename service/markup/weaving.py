@@ -89,7 +89,7 @@ def _gap(target: str, span: Span, events: Sequence[Placed]) -> list[Piece]:
     for slot in wanted:
         spaces[slot] = " "
     if wanted and space.strip(" "):  # a line break, or a space that does not break
-        spaces[wanted[0]] = space
+        spaces[wanted[0]] = space.lstrip(" ")
     if not wanted and not any(event.parts_words for event in events):
         spaces[usual] = space
     pieces: list[Piece] = [spaces[0]]

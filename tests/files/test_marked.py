@@ -109,7 +109,6 @@ class TestHtml:
             "Buy milk",
             "Buy bread",
             "A cell",
-            "12 345",
         ]
 
     @pytest.mark.parametrize("charset", ["iso-8859-1", "windows-1252", "Shift_JIS", "koi8-r"])

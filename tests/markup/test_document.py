@@ -151,7 +151,7 @@ def test_what_the_model_says_is_what_a_browser_shows(
         ("<li><a href=x><i class=icon></i> Text here</a></li>", ["Text here"]),
         ("Tom &amp; Mary&nbsp;Smith &lt;3 caf&eacute;", ["Tom & Mary\xa0Smith <3 café"]),
         ("two\n  lines", ["two   lines"]),
-        ("<td> ... </td><td>&nbsp;</td><hr>", []),
+        ("<td> ... </td><td>&nbsp;</td><hr><td>12.50 €</td>", []),
         ("a<script>x</script><style>y</style><pre>z</pre>", ["a"]),
         ("use <code>f(x)</code> now", ["use  now"]),
         ("<p translate=no>a <p class='x notranslate'>b<p translate=yes>c", ["c"]),

@@ -174,7 +174,7 @@ def _detail(job: Job, answer: TextResponse, wanted: WorkRequest) -> TextDetail:
 
 def _sentence(sentence: Sentence, wanted: WorkRequest) -> SentenceDetail:
     more: dict[str, object] = {}
-    if sentence.avoided:
+    if sentence.is_rescued:
         more["avoided"] = list(sentence.avoided)
     if "confidence" in wanted.details:
         more["confidence"] = sentence.confidence
@@ -185,7 +185,7 @@ def _sentence(sentence: Sentence, wanted: WorkRequest) -> SentenceDetail:
         is_part=sentence.is_part,
         hypotheses=[_hypothesis(each, wanted.want) for each in sentence.hypotheses],
         problems=list(sentence.problems),
-        rescued=bool(sentence.avoided),
+        rescued=sentence.is_rescued,
         **more,  # type: ignore[arg-type]  # each under its own name, see above
     )
 

@@ -105,7 +105,10 @@ class SentenceDetail(Answer):
         description="What is wrong with the answer, as far as it shows."
     )
     rescued: bool = Field(
-        description="The answer is not the hypothesis of the best score, which had more problems."
+        description=(
+            "The answer is not the hypothesis of the best score, which had more problems or lacked "
+            "a term."
+        )
     )
     avoided: list[Problem] | None = Field(
         default=None, description="The problems of that one; present when rescued."

@@ -159,6 +159,7 @@ class Writer:
             source_tokens=len(part.decode.source_ids),
             decode_steps=source.decode_steps,
             problems=judged.problems,
+            is_rescued=judged.is_rescued,
             avoided=judged.avoided,
         )
         if not request.want_confidence:

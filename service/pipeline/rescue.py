@@ -17,11 +17,13 @@ class Judged:
         written: In the order to give them: the answer first, the others by score; as many
             as were asked for.
         problems: What the guard sees in the answer.
-        avoided: What it sees in the hypothesis of the best score, when that is not the answer.
+        is_rescued: The answer is not the hypothesis of the best score, which had more faults.
+        avoided: What the guard sees in that one, when it is not the answer.
     """
 
     written: tuple[Written, ...]
     problems: tuple[Problem, ...] = ()
+    is_rescued: bool = False
     avoided: tuple[Problem, ...] = ()
 
 
@@ -64,7 +66,12 @@ class Judge:
             if not faults:
                 break
         rest = [each for rank, each in enumerate(candidates) if rank != taken]
-        return Judged((candidates[taken], *rest)[:asked], least, avoided=best if taken else ())
+        return Judged(
+            (candidates[taken], *rest)[:asked],
+            least,
+            is_rescued=taken > 0,
+            avoided=best if taken else (),
+        )
 
     def _written(self, hypothesis: DecodedHypothesis, marked: MarkedSentence | None) -> Written:
         if marked is not None:

@@ -101,7 +101,9 @@ class Sentence:
         source_tokens: The end mark included.
         decode_steps: Decoder steps spent on it.
         problems: What the guard sees in the answer.
-        avoided: What it saw in the hypothesis of the best score, when another is the answer.
+        is_rescued: The answer is not the hypothesis of the best score, which had more problems,
+            or lacked a term or a copy that the answer has.
+        avoided: What the guard saw in that one, when it is not the answer.
         signs: What the confidence in the answer is read from; only if asked for.
         confidence: How good the answer can be expected to be, 0..1; only if asked for, and None
             from a model that was not calibrated.
@@ -113,6 +115,7 @@ class Sentence:
     source_tokens: int
     decode_steps: int
     problems: tuple[Problem, ...] = ()
+    is_rescued: bool = False
     avoided: tuple[Problem, ...] = ()
     signs: Signs | None = None
     confidence: float | None = None

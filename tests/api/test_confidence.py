@@ -99,7 +99,10 @@ def rescued(request: TextRequest) -> TextResponse:
     whole = shout(request)
     [sentence] = whole.sentences
     sentence = replace(
-        sentence, problems=(Problem.LENGTH_RATIO,), avoided=(Problem.LOOP, Problem.LENGTH_RATIO)
+        sentence,
+        problems=(Problem.LENGTH_RATIO,),
+        is_rescued=True,
+        avoided=(Problem.LOOP, Problem.LENGTH_RATIO),
     )
     return replace(whole, sentences=(sentence,))
 

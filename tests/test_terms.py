@@ -17,7 +17,7 @@ from service.domain import (
     FloatArray,
     MarkIds,
 )
-from service.errors import RequestError
+from service.errors import Draining, RequestError
 from service.pipeline import Pipeline, SearchOverrides, TextLimits, TextRequest, TextResponse
 from service.text.glossary import Entry, Glossary
 from service.text.normalise import normalise
@@ -106,8 +106,8 @@ def attention(ids: Sequence[int], source_ids: Sequence[int]) -> FloatArray:
     )
 
 
-class BusyEngine(FakeEngine):
-    """Takes one request for work and no more."""
+class FillingEngine(FakeEngine):
+    """Full after the first request."""
 
     def submit_many(
         self, requests: Sequence[DecodeRequest], *, again: bool = False
@@ -115,6 +115,17 @@ class BusyEngine(FakeEngine):
         futures = super().submit_many(requests, again=again)
         self.room = 0
         return futures
+
+
+class ClosingEngine(FakeEngine):
+    """Takes one request for work and none again."""
+
+    def submit_many(
+        self, requests: Sequence[DecodeRequest], *, again: bool = False
+    ) -> list[Future[DecodedSource]]:
+        if again:
+            raise Draining("no more work is taken")
+        return super().submit_many(requests)
 
 
 def pipeline(
@@ -136,10 +147,10 @@ def ask(
     *,
     marks: MarkIds | None = MARKS,
     max_source_tokens: int = 64,
-    is_busy: bool = False,
+    is_closing: bool = False,
 ) -> tuple[TextResponse, list[DecodeRequest]]:
     """The answer, and what the engine was asked; nothing a second time if it is busy."""
-    engine = BusyEngine(answering(say)) if is_busy else FakeEngine(answering(say))
+    engine = ClosingEngine(answering(say)) if is_closing else FakeEngine(answering(say))
     asked = pipeline(tokenizer, engine, marks=marks, max_source_tokens=max_source_tokens)
     response = asyncio.run(asked.run(request))
     return response, [request for batch in engine.submitted for request in batch]
@@ -299,11 +310,17 @@ def test_a_term_that_is_lost_is_asked_for_again_as_a_placeholder(
     assert [sentence.decode_steps for sentence in response.sentences] == [2, 1]
 
 
-def test_an_engine_without_room_for_more_leaves_the_first_answer(
-    marked_tokenizer: Tokenizer,
-) -> None:
+def test_a_full_queue_has_room_for_what_was_let_in_before(marked_tokenizer: Tokenizer) -> None:
     request = TextRequest("The cat of Acme.", glossaries=(TERMS,))
-    response, _ = ask(marked_tokenizer, request, deaf, is_busy=True)
+    engine = FillingEngine(answering(deaf))
+    response = asyncio.run(pipeline(marked_tokenizer, engine).run(request))
+    assert [term.is_held for term in response.terms] == [True, True]
+    assert len(engine.submitted) == 2
+
+
+def test_an_engine_that_closes_leaves_the_first_answer(marked_tokenizer: Tokenizer) -> None:
+    request = TextRequest("The cat of Acme.", glossaries=(TERMS,))
+    response, _ = ask(marked_tokenizer, request, deaf, is_closing=True)
     assert response.text == "The of Acme."
     assert [term.is_held for term in response.terms] == [False, True]
 
@@ -335,14 +352,14 @@ def test_what_the_model_is_not_asked_holds_what_stays_and_lacks_terms(
 def test_terms_are_held_once_for_each_place(marked_tokenizer: Tokenizer) -> None:
     once = lambda ids: [[id_ for id_ in dict.fromkeys(ids) if id_ not in (4, 5)]]  # noqa: E731
     request = TextRequest("the teacher, cat, cat", glossaries=(TERMS,))
-    response, _ = ask(marked_tokenizer, request, once, is_busy=True)
+    response, _ = ask(marked_tokenizer, request, once, is_closing=True)
     assert [term.is_held for term in response.terms] == [True, True, False]
 
 
 def test_a_translation_in_a_longer_word_does_not_count(marked_tokenizer: Tokenizer) -> None:
     request = TextRequest("the teacher sees.", glossaries=(TERMS,))
     longer = marked_tokenizer.encode("erst herr aber")
-    response, _ = ask(marked_tokenizer, request, lambda _: [longer], is_busy=True)
+    response, _ = ask(marked_tokenizer, request, lambda _: [longer], is_closing=True)
     assert [term.is_held for term in response.terms] == [False]
     itself = marked_tokenizer.encode("Er sieht")
     response, _ = ask(marked_tokenizer, request, lambda _: [itself])

@@ -286,7 +286,7 @@ class Pipeline:
         return asked_again(
             first,
             partial(self._writer.lacks_term, part),
-            lambda: self._engine.submit_many([second])[0],
+            lambda: self._engine.submit_many([second], again=True)[0],
         )
 
     async def _planned(self, request: TextRequest) -> _Planned | _PlannedDocument | ServiceError:

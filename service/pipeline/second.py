@@ -57,7 +57,7 @@ def _on_first(
     decoded = first.result()
     try:
         second = again() if lacks(decoded) else None
-    except ServiceError:  # the engine has no room for more, or closes
+    except ServiceError:  # the engine takes no work any more
         second = None
     except Exception as bug:  # a callback's own error is logged and forgotten, and nobody answered
         _fail(answer, bug)

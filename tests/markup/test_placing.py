@@ -112,6 +112,13 @@ def test_what_the_model_leaves_as_it_is_stays_as_it_is(source: list[Piece]) -> N
             id="a part that is far away is left out",
         ),
         pytest.param(
+            "she <b>called up the man</b> <i>today</i>",
+            "sie rief heute den Mann an",
+            "sie=she rief=called heute=today den=the Mann=man an=up",
+            "sie rief <i>heute</i> <b>den Mann an</b>",
+            id="no element takes the words of another",
+        ),
+        pytest.param(
             "he <b>has <i>really never</i> seen</b> it",
             "er hat es wirklich nie gesehen",
             "er=he hat=has es=it wirklich=really nie=never gesehen=seen",

@@ -221,6 +221,8 @@ class Pipeline:
             and isinstance(outcome, TextResponse)
             and (futures := self._search_again(first, outcome))
         }
+        if not again:
+            return outcomes
         try:
             await until_settled([list(futures.values()) for futures in again.values()])
         except asyncio.CancelledError:
@@ -238,6 +240,8 @@ class Pipeline:
     ) -> dict[int, Future[DecodedSource]]:
         """Second searches by the position of their sentence."""
         futures: dict[int, Future[DecodedSource]] = {}
+        if not any(sentence.problems for sentence in outcome.sentences):
+            return futures
         parts = zip(outcome.sentences, first.planned.asked, strict=True)
         for position, (sentence, part) in enumerate(parts):
             # What lacked a term was asked again for that; see `_asked_again`.

@@ -166,7 +166,7 @@ class Writer:
             return sentence
         signs = signs_of(judged.written[0].hypothesis, len(judged.problems))
         calibration = self._calibrations.get(request.direction or self._default)
-        confidence = None if calibration is None else calibration.confidence(signs)
+        confidence = None if calibration is None else round(calibration.confidence(signs), 4)
         return replace(sentence, signs=signs, confidence=confidence)
 
     def _hypothesis(

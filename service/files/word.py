@@ -23,6 +23,7 @@ _TYPES = "[Content_Types].xml"
 _TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.{}+xml"
 _MAIN = "document.main"
 # Comments are not the document's text. The order is that of translation.
+_DELETED = ("del", "moveFrom")  # tracked changes keep what was there before
 _PARTS = (_MAIN, "header", "footer", "footnotes", "endnotes")
 
 
@@ -50,7 +51,10 @@ def open_word(data: bytes, limits: FileLimits) -> PackagedDocument:
 
 def _paragraphs(tree: Tree) -> Iterator[Paragraph]:
     namespace = etree.QName(tree.getroot()).namespace
+    deleted = [f"{{{namespace}}}{name}" for name in _DELETED]
     for element in tree.iter(f"{{{namespace}}}p"):
+        if next(element.iterancestors(*deleted), None) is not None:
+            continue
         content = read_content(element)
         put = partial(write_content, element, properties=content.properties)
         yield Paragraph(flatten(content.items), put)

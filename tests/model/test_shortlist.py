@@ -61,6 +61,7 @@ def run_of(directory: Path, pairs: list[tuple[str, str]]) -> Path:
     for side, lines in zip(("source", "target"), zip(*pairs, strict=True), strict=True):
         text = "".join(f"{line}\n" for line in lines)
         (directory / "data" / f"train.{side}").write_text(text, encoding="utf-8")
+    (directory / "data" / "train.direction").write_text("en de\n" * len(pairs), encoding="utf-8")
     return directory
 
 

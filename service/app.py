@@ -267,8 +267,6 @@ async def _lifespan(
         engine.start()
     async with nullcontext() if bookkeeper is None else bookkeeper:
         await desk.start()
-        if context.detector is not None:
-            await asyncio.to_thread(context.detector.load)
         context.lifecycle.serve()
         try:
             yield

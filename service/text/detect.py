@@ -1,14 +1,16 @@
 """Which of the served languages a text is written in.
 
 py3langid: naive Bayes over byte n-grams for 140 languages, the model in its wheel, nothing
-asked of the network. It needs half a second and some memory to load: with the first question, or
-before it with `load`.
+asked of the network. It needs half a second and 80 MB to load, and 66 MB in the temporary directory
+for that half second, so it is loaded with the first question.
 """
 
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+from service.errors import Unavailable
 
 # More of a text makes the guess no better.
 CHARACTERS = 4_000
@@ -44,10 +46,6 @@ class LanguageDetector:
         """
         assert languages, "a service without languages detects none"
         self._languages = tuple(languages)
-
-    def load(self) -> None:
-        """Load the detector's model, so that the first question need not wait for it."""
-        _identifier()
 
     def rank(self, text: str) -> list[Detection]:
         """Every served language, the most likely first; all 0 for a text without letters."""
@@ -85,5 +83,12 @@ def _identifier() -> _Identifier:
     # Two threads that ask first at the same time both load; one of the two is kept.
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-    identifier: _Identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    identifier: _Identifier
+    try:
+        identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    except OSError as error:
+        raise Unavailable(
+            f"the language detector cannot be loaded: {error.strerror}; it needs 66 MB in the "
+            "temporary directory; name the source language instead of auto"
+        ) from error
     return identifier

@@ -1,10 +1,15 @@
 """Detection chooses among what is served and does not pretend to be sure."""
 
+import errno
+import os
+import tempfile
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.text.detect import LanguageDetector
+from service.errors import Unavailable
+from service.text.detect import LanguageDetector, _identifier
 
 
 @pytest.fixture(scope="module")
@@ -53,3 +58,13 @@ def test_ranks_every_served_language_once(detector: LanguageDetector, text: str)
     assert confidences == sorted(confidences, reverse=True)
     assert all(confidence >= 0 for confidence in confidences)
     assert sum(confidences) <= 100.001
+
+
+def test_no_room_for_its_model_is_said_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(**_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    _identifier.cache_clear()
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
+    with pytest.raises(Unavailable, match="No space left on device; it needs 66 MB"):
+        LanguageDetector(["en"]).detect("Where is the station?")

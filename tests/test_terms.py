@@ -435,3 +435,22 @@ def test_a_term_too_long_for_the_model_is_not_held(marked_tokenizer: Tokenizer) 
     response, _ = ask(marked_tokenizer, request)
     assert response.text == "the cat sees Tom."
     assert [term.is_held for term in response.terms] == [False]
+
+
+@given(text=MARKED_TEXT)
+def test_a_model_without_marks_is_not_shown_what_is_to_stay(
+    marked_tokenizer: Tokenizer, text: str
+) -> None:
+    engine = FakeEngine()
+    asked = pipeline(marked_tokenizer, engine, marks=None)
+    response = asyncio.run(asked.run(TextRequest(text)))
+    spans = protected_spans(text)
+    kept = [text[slice(*span)] for span in spans]
+    rest = "".join(c for place, c in enumerate(text) if not any(a <= place < b for a, b in spans))
+    place = 0
+    for stretch in kept:
+        place = response.text.index(stretch, place) + len(stretch)
+    shown = [
+        marked_tokenizer.decode(decode.source_ids) for group in engine.submitted for decode in group
+    ]
+    assert not any(each in source for each in kept if each not in rest for source in shown)

@@ -133,16 +133,15 @@ class Planner:
     def _stretches(self, request: TextRequest) -> list[Stretch]:
         """What is not to be translated like the rest.
 
-        Without marks the model can be told nothing, and only what it is not shown is safe.
+        A model without marks can be told nothing: it is not shown what is to stay as it is, and
+        reads what stands between.
         """
-        if self._marks is not None:
-            return find_stretches(request.text, request.glossaries, request.protected)
-        if request.glossaries:
+        if self._marks is None and request.glossaries:
             raise RequestError(
                 "this model was not trained with terms: name another model, or send neither "
                 "glossary nor do_not_translate"
             )
-        return [Stretch(span, None) for span in request.protected]
+        return find_stretches(request.text, request.glossaries, request.protected)
 
     def _is_feasible(self, stretch: Stretch) -> bool:
         """Whether it leaves room for a sentence around it."""

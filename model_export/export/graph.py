@@ -35,9 +35,10 @@ _ELEMENT_TYPES: dict[type[np.generic], int] = {
 class WeightsFile:
     """Tensors of a bundle in one file that several graphs read as external data."""
 
-    # What memory mapping wants offsets to be a multiple of.
-    _ALIGNMENT = 4096
-    # Smaller tensors go into the graphs themselves: alignment would cost more.
+    # A cache line. The runtime maps whole pages by itself; padding every bias to a page would
+    # make a small model 3 % larger.
+    _ALIGNMENT = 64
+    # Smaller tensors go into the graphs themselves: their entries would be as long.
     _SMALLEST_BYTES = 1024
 
     def __init__(self) -> None:

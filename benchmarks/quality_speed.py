@@ -21,10 +21,11 @@ from benchmarks.peers.protocol import Child, python_module
 from benchmarks.peers.text_job import CONVERTED
 from benchmarks.report import Report, Row
 from benchmarks.translators import Manner, Ours, Peer, Translator
-from model_export.config import CorpusFiles, parse_recipe
+from model_export.config import CorpusFiles, direction_of, parse_recipe
 from model_export.corpus.reading import FilesReader
 from model_export.metrics import bleu
 from service.bundle import Bundle, Provider, load_bundle
+from service.domain import Direction
 
 _BEAMS = (1, 2, 4)
 _WARM_UP_LINES = 100
@@ -80,11 +81,12 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3, help="turns of everybody")
     arguments = parser.parse_args()
     bundle = load_bundle(arguments.bundle, Provider.CPU, threads=1)
-    corpus, pairs = corpus_pairs(bundle, os.environ)
+    corpus, direction, pairs = corpus_pairs(bundle, os.environ)
     pairs = evenly_spaced(pairs, arguments.sentences or len(pairs))
     lines = [source for source, _ in pairs]
     with ExitStack() as stack:
-        ours = stack.enter_context(closing(Ours(bundle.manifest, bundle.tokenizer, bundle.model)))
+        ours = Ours(bundle.manifest, direction, bundle.tokenizer, bundle.model)
+        stack.enter_context(closing(ours))
         peers, about = _peers(arguments.peer, bundle, stack)
         translators: list[Translator] = [ours, *peers]
         manners = [(who, best_manner(who, beam, lines)) for who in translators for beam in _BEAMS]
@@ -126,17 +128,17 @@ def main() -> int:
 
 def corpus_pairs(
     bundle: Bundle, environment: Mapping[str, str]
-) -> tuple[str, list[tuple[str, str]]]:
-    """Name and pairs of the first test corpus of the bundle's recipe.
+) -> tuple[str, Direction, list[tuple[str, str]]]:
+    """Name, direction and pairs of the first test corpus of the bundle's recipe.
 
     Args:
         bundle: Knows its recipe.
         environment: Says where the recipe's data lies, `DATA_DIR`.
     """
-    corpora = parse_recipe(bundle.manifest.recipe).data.test
-    corpus = next(corpus for corpus in corpora if isinstance(corpus, CorpusFiles))
+    recipe = parse_recipe(bundle.manifest.recipe)
+    corpus = next(corpus for corpus in recipe.data.test if isinstance(corpus, CorpusFiles))
     pairs = [(pair.source, pair.target) for pair in FilesReader(corpus, environment)]
-    return corpus.name, pairs
+    return corpus.name, direction_of(corpus, recipe.directions), pairs
 
 
 def evenly_spaced(pairs: Sequence[tuple[str, str]], count: int) -> list[tuple[str, str]]:

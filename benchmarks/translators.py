@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from benchmarks.peers.text_job import TextJob
 from service.cores import usable_cores
 from service.decoding.contract import DecoderModel
-from service.domain import DecodeRequest, SearchOptions
+from service.domain import DecodeRequest, Direction, SearchOptions
 from service.engine import Engine, EngineLimits
 from service.errors import ServiceError
 from service.pipeline import Pipeline, SearchOverrides, Served, TextLimits, TextRequest
@@ -70,8 +70,11 @@ class Ours:
 
     name = "seq2serve"
 
-    def __init__(self, manifest: Served, tokenizer: Tokenizer, model: DecoderModel) -> None:
+    def __init__(
+        self, manifest: Served, direction: Direction, tokenizer: Tokenizer, model: DecoderModel
+    ) -> None:
         self._manifest = manifest
+        self._direction = direction
         self._tokenizer = tokenizer
         self._model = model
         self._engines: dict[int, Engine] = {}
@@ -96,7 +99,7 @@ class Ours:
             began_s = time.perf_counter()
             order = _order(lines, manner)
             options = SearchOverrides(manner.beam)
-            requests = [TextRequest(lines[place], options=options) for place in order]
+            requests = [TextRequest(lines[place], self._direction, options) for place in order]
             texts = asyncio.run(self._answers(engine, requests))
             return time.perf_counter() - began_s, _restored(texts, order)
         decodes = [self._decode(line, manner.beam) for line in lines]
@@ -112,7 +115,8 @@ class Ours:
         ids = self._tokenizer.encode(line)
         search, limits = self._manifest.search, self._manifest.limits
         options = resolve(SearchOverrides(beam), search, limits).of(len(ids))
-        return DecodeRequest((*ids, self._tokenizer.end_id), options)
+        prefix = self._manifest.prefixes[self._direction]
+        return DecodeRequest((*prefix, *ids, self._tokenizer.end_id), options)
 
     async def _answers(self, engine: Engine, requests: Sequence[TextRequest]) -> list[str]:
         limits = TextLimits(max_characters=_PLENTY, max_sentences=_PLENTY)

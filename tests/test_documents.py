@@ -16,7 +16,7 @@ from service.pipeline.marked import correspondence
 from service.text.normalise import normalise
 from service.text.tokenizer import Tokenizer
 from tests.markup.test_document import ANYTHING, markup_of
-from tests.test_pipeline import FakeEngine, ask, echo, pipeline
+from tests.test_pipeline import EN_DE, FakeEngine, ask, echo, pipeline
 from tests.test_terms import MARKS, MODELS, Say, answering
 from tests.test_terms import pipeline as pipeline_with_marks
 
@@ -28,7 +28,7 @@ DOCUMENT = (
 
 
 def html(text: str, **fields: object) -> TextRequest:
-    return replace(TextRequest(text, markup=HTML), **fields)  # type: ignore[arg-type]  # by name
+    return replace(TextRequest(text, EN_DE, markup=HTML), **fields)  # type: ignore[arg-type]  # by name
 
 
 @settings(max_examples=50)
@@ -97,7 +97,7 @@ def test_a_document_without_text_needs_no_model(tokenizer: Tokenizer) -> None:
 
 def test_documents_and_texts_share_a_request(tokenizer: Tokenizer) -> None:
     engine = FakeEngine()
-    requests = [TextRequest("Tom <b>sees</b>."), html("Tom <b>sees</b>.")]
+    requests = [TextRequest("Tom <b>sees</b>.", EN_DE), html("Tom <b>sees</b>.")]
     responses = asyncio.run(pipeline(tokenizer, engine).run_many(requests))
     assert all(isinstance(each, TextResponse) for each in responses)
     assert [len(submitted) for submitted in engine.submitted] == [2]
@@ -153,7 +153,7 @@ def test_alignment_of_an_answer_speaks_of_its_own_text(tokenizer: Tokenizer) -> 
         return replace(decoded, hypotheses=few)
 
     text = "- the dog sees Mary. Tom.\n- - Mary likes Tom"
-    request = TextRequest(text, options=SearchOverrides(num_hypotheses=2), want_alignment=True)
+    request = TextRequest(text, EN_DE, SearchOverrides(num_hypotheses=2), want_alignment=True)
     response = asyncio.run(pipeline(tokenizer, FakeEngine(shy)).run(request))
     for rank, target in enumerate((response.text, *response.alternatives)):
         for word in correspondence(text, response.sentences, rank).aligned:

@@ -15,7 +15,7 @@ from service.pipeline.following import Progress
 from service.text.tokenizer import Tokenizer
 from tests.engine.scenes import WIDE, WatchedModel, run
 from tests.fakes import TableModel, echo_table, random_table
-from tests.test_pipeline import ANY_TEXT, Manifest
+from tests.test_pipeline import ANY_TEXT, EN_DE, Manifest
 
 PATIENCE_S = 20
 LIMITS = TextLimits(max_characters=10_000, max_sentences=500)
@@ -60,7 +60,7 @@ def test_deltas_are_the_answer_piece_by_piece(
 ) -> None:
     model = TableModel(random_table(tokenizer.vocabulary_size, seed), steps=2)
     engine = Engine(model, replace(WIDE, max_batch_sources=2))
-    request = TextRequest(text, options=options)
+    request = TextRequest(text, EN_DE, options)
     turns = iter(pauses * 1000)
     pipeline = pipeline_of(engine, tokenizer)
     given, whole = asyncio.run(read(pipeline, engine, request, steps=lambda: next(turns)))
@@ -74,7 +74,7 @@ def test_deltas_are_the_answer_piece_by_piece(
 def test_a_sentence_is_read_before_it_is_finished(tokenizer: Tokenizer) -> None:
     engine = Engine(TableModel(echo_table(tokenizer.vocabulary_size), steps=2), WIDE)
     request = TextRequest(
-        "the teacher bought keys, too.\n- Tom", options=SearchOverrides(beam_size=1)
+        "the teacher bought keys, too.\n- Tom", EN_DE, SearchOverrides(beam_size=1)
     )
     given, whole = asyncio.run(
         read(pipeline_of(engine, tokenizer), engine, request, steps=lambda: 1)
@@ -89,7 +89,7 @@ def test_later_sentences_wait_for_their_turn(tokenizer: Tokenizer) -> None:
     # The second is finished long before the first, and is given in the turn of the first.
     engine = Engine(TableModel(echo_table(tokenizer.vocabulary_size), steps=1), WIDE)
     request = TextRequest(
-        "the teacher is looking for a house.\nTom", options=SearchOverrides(beam_size=1)
+        "the teacher is looking for a house.\nTom", EN_DE, SearchOverrides(beam_size=1)
     )
     given, _ = asyncio.run(read(pipeline_of(engine, tokenizer), engine, request, steps=lambda: 1))
     assert [progress.settled for progress in given[-2:]] == [0, 2]
@@ -104,7 +104,9 @@ class TestFailures:
         engine = Engine(model, WIDE)
 
         async def scene() -> None:
-            following = await pipeline_of(engine, tokenizer).follow(TextRequest("Tom\nMary\nTom"))
+            following = await pipeline_of(engine, tokenizer).follow(
+                TextRequest("Tom\nMary\nTom", EN_DE)
+            )
             run(engine)
             assert await following.changed(PATIENCE_S)
             assert following.is_over
@@ -118,11 +120,11 @@ class TestFailures:
         pipeline = pipeline_of(engine, tokenizer)
 
         async def scene() -> None:
-            first = await pipeline.follow(TextRequest("Tom\nMary"))
+            first = await pipeline.follow(TextRequest("Tom\nMary", EN_DE))
             with pytest.raises(Overloaded):
-                await pipeline.follow(TextRequest("Tom"))
+                await pipeline.follow(TextRequest("Tom", EN_DE))
             with pytest.raises(TooLarge):
-                await pipeline.follow(TextRequest("a" * 10_001))
+                await pipeline.follow(TextRequest("a" * 10_001, EN_DE))
             first.close()
 
         asyncio.run(scene())
@@ -134,7 +136,9 @@ class TestFailures:
         )
 
         async def scene() -> None:
-            following = await pipeline_of(engine, tokenizer).follow(TextRequest("Tom sees.\n" * 5))
+            following = await pipeline_of(engine, tokenizer).follow(
+                TextRequest("Tom sees.\n" * 5, EN_DE)
+            )
             engine.workers[0].step()
             assert (engine.workers[0].load.sources, engine.queue_depth) == (2, 3)
             following.close()
@@ -148,7 +152,7 @@ def test_when_nothing_happens_it_says_so(tokenizer: Tokenizer) -> None:
     engine = Engine(TableModel(), WIDE)
 
     async def scene() -> None:
-        following = await pipeline_of(engine, tokenizer).follow(TextRequest("Tom"))
+        following = await pipeline_of(engine, tokenizer).follow(TextRequest("Tom", EN_DE))
         assert not await following.changed(0)
         following.close()
 

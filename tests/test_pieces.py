@@ -12,7 +12,7 @@ from service.pipeline.pieces import Piece, joined, pieces_of
 from service.text.segment import split
 from service.text.tokenizer import Tokenizer
 from tests import test_terms as terms
-from tests.test_pipeline import ANY_TEXT, FakeEngine, pipeline
+from tests.test_pipeline import ANY_TEXT, EN_DE, FakeEngine, pipeline
 from tests.test_terms import MARKED_TEXT, MODELS, TERMS, Say
 
 NO_TIME = StageTimes(0, 0, 0, 0, 0)
@@ -40,6 +40,7 @@ def test_joined_answers_are_the_answer(
 ) -> None:
     request = TextRequest(
         text,
+        EN_DE,
         options=SearchOverrides(num_hypotheses=count),
         want_tokens=True,
         want_alignment=True,
@@ -62,6 +63,7 @@ def test_so_they_are_with_terms_and_copies_and_when_they_were_stored(
 ) -> None:
     request = TextRequest(
         text,
+        EN_DE,
         options=SearchOverrides(num_hypotheses=count),
         want_alignment=True,
         glossaries=(TERMS,),

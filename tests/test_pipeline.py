@@ -51,7 +51,7 @@ ANY_TEXT = st.lists(
     max_size=10,
 ).map("".join)
 
-
+EN_DE = Direction("en", "de")
 DEFAULTS = SearchOptions(
     beam_size=4,
     num_hypotheses=1,
@@ -71,9 +71,7 @@ class Limits:
 @dataclass(frozen=True)
 class Manifest:
     task: Task = Task.TRANSLATION
-    prefixes: Mapping[Direction, tuple[int, ...]] = field(
-        default_factory=lambda: {Direction("en", "de"): ()}
-    )
+    prefixes: Mapping[Direction, tuple[int, ...]] = field(default_factory=lambda: {EN_DE: ()})
     calibrations: Mapping[Direction, Calibration] = field(default_factory=dict)
     limits: Limits = Limits()
     search: SearchOptions = DEFAULTS
@@ -167,7 +165,7 @@ def ask(
 ) -> tuple[TextResponse, FakeEngine]:
     engine = FakeEngine()
     if isinstance(request, str):
-        request = TextRequest(request)
+        request = TextRequest(request, EN_DE)
     return asyncio.run(pipeline(tokenizer, engine, manifest).run(request)), engine
 
 
@@ -226,7 +224,7 @@ class TestTranslation:
     def test_alternatives_join_the_hypotheses_of_equal_rank(self, tokenizer: Tokenizer) -> None:
         options = SearchOverrides(num_hypotheses=2)
         # Names: an echo of them is no copy to be rescued from.
-        response, _ = ask(tokenizer, TextRequest("Tom Mary. \n Mary Tom.", None, options))
+        response, _ = ask(tokenizer, TextRequest("Tom Mary. \n Mary Tom.", EN_DE, options))
         assert response.text == "Tom Mary. \n Mary Tom."
         assert response.alternatives == ("Mary. \n Tom.",)
 
@@ -238,7 +236,7 @@ class TestTranslation:
             few = decoded.hypotheses[:1] if len(request.source_ids) < 5 else decoded.hypotheses
             return replace(decoded, hypotheses=few)
 
-        request = TextRequest("Tom. the dog sees Mary.", options=SearchOverrides(num_hypotheses=3))
+        request = TextRequest("Tom. the dog sees Mary.", EN_DE, SearchOverrides(num_hypotheses=3))
         response = asyncio.run(pipeline(tokenizer, FakeEngine(shy)).run(request))
         assert len(response.alternatives) == 2
         assert all(text.startswith("Tom. ") for text in response.alternatives)
@@ -247,25 +245,24 @@ class TestTranslation:
     def test_confidence_is_that_of_the_direction(self, tokenizer: Tokenizer) -> None:
         german = Calibration(0.0, 0.0, 1.0, 0.0, ((0.0, 0.25), (1.0, 0.75)))
         manifest = Manifest(
-            prefixes={Direction("en", "de"): (), Direction("en", "fr"): ()},
-            calibrations={Direction("en", "de"): german},
+            prefixes={EN_DE: (), Direction("en", "fr"): ()},
+            calibrations={EN_DE: german},
         )
 
-        def asked(direction: Direction | None, *, want: bool = True) -> Sentence:
+        def asked(direction: Direction, *, want: bool = True) -> Sentence:
             request = TextRequest("Tom.", direction, want_confidence=want)
             return ask(tokenizer, request, manifest)[0].sentences[0]
 
-        first = asked(None)
+        first = asked(EN_DE)
         assert first.signs is not None
         assert first.confidence == round(german.confidence(first.signs), 4)
-        assert asked(Direction("en", "de")).confidence == first.confidence
         assert asked(Direction("en", "fr")).confidence is None
-        assert asked(None, want=False).signs is None
+        assert asked(EN_DE, want=False).signs is None
 
     @given(text=ANY_TEXT)
     def test_every_span_points_at_its_text(self, tokenizer: Tokenizer, text: str) -> None:
         request = TextRequest(
-            text, None, SearchOverrides(num_hypotheses=2), want_tokens=True, want_alignment=True
+            text, EN_DE, SearchOverrides(num_hypotheses=2), want_tokens=True, want_alignment=True
         )
         response, _ = ask(tokenizer, request)
         texts = (response.text, *response.alternatives)
@@ -286,7 +283,7 @@ class TestTranslation:
         self, tokenizer: Tokenizer
     ) -> None:
         text = "\n  Tom\u2019s  dog.\n the cafe\u0301?"
-        response, _ = ask(tokenizer, TextRequest(text, want_alignment=True))
+        response, _ = ask(tokenizer, TextRequest(text, EN_DE, want_alignment=True))
         assert response.text == "\n  Tom's dog.\n the caf\xe9?"
         pairs = [
             (response.text[slice(*word.span)], text[slice(*word.sources[0].span)])
@@ -303,13 +300,12 @@ class TestTranslation:
         ]
 
     def test_a_direction_s_prefix_is_read_by_the_model_alone(self, tokenizer: Tokenizer) -> None:
-        prefixes = {Direction("en", "de"): (7,), Direction("en", "fr"): (8, 9)}
+        prefixes = {EN_DE: (7,), Direction("en", "fr"): (8, 9)}
         engine = FakeEngine(lambda request: echo_without(request, {7, 8, 9}))
         asked = pipeline(tokenizer, engine, Manifest(prefixes=prefixes))
-        for direction in (None, *prefixes):
+        for direction, prefix in prefixes.items():
             request = TextRequest("Tom sees.", direction, want_alignment=True)
             response = asyncio.run(asked.run(request))
-            prefix = prefixes[direction or Direction("en", "de")]
             ids = (*prefix, *tokenizer.encode("Tom sees."), tokenizer.end_id)
             assert engine.submitted[-1][0].source_ids == ids
             [hypothesis] = response.sentences[0].hypotheses
@@ -318,7 +314,7 @@ class TestTranslation:
             ]
 
     def test_the_longest_prefix_leaves_less_room(self, tokenizer: Tokenizer) -> None:
-        prefixes = {Direction("en", "de"): (), Direction("en", "fr"): (8, 9)}
+        prefixes = {EN_DE: (), Direction("en", "fr"): (8, 9)}
         manifest = Manifest(prefixes=prefixes, limits=Limits(max_source_tokens=16))
         engine = FakeEngine(lambda request: echo_without(request, {8, 9}))
         request = TextRequest("the dog sees Tom " * 20, Direction("en", "fr"))
@@ -337,7 +333,7 @@ class TestTranslation:
             decoded = echo(request)
             return replace(decoded, hypotheses=(replace(decoded.hypotheses[0], attention=None),))
 
-        request = TextRequest("Tom sees.", want_alignment=True)
+        request = TextRequest("Tom sees.", EN_DE, want_alignment=True)
         response = asyncio.run(pipeline(tokenizer, FakeEngine(blind)).run(request))
         assert response.sentences[0].hypotheses[0].alignment is None
 
@@ -347,14 +343,16 @@ class TestTranslation:
             hypothesis = replace(decoded.hypotheses[0], finish_reason=FinishReason.LENGTH)
             return replace(decoded, hypotheses=(hypothesis,))
 
-        response = asyncio.run(pipeline(tokenizer, FakeEngine(cut)).run(TextRequest("Tom sees.")))
+        response = asyncio.run(
+            pipeline(tokenizer, FakeEngine(cut)).run(TextRequest("Tom sees.", EN_DE))
+        )
         assert response.sentences[0].hypotheses[0].finish_reason is FinishReason.LENGTH
 
     def test_counts_and_times(self, tokenizer: Tokenizer) -> None:
         text = "Tom. the dog sees Mary."
         ticks = iter([10.0, 10.5, 20.0, 22.0])
         engine = FakeEngine()
-        asked = pipeline(tokenizer, engine, clock=lambda: next(ticks)).run(TextRequest(text))
+        asked = pipeline(tokenizer, engine, clock=lambda: next(ticks)).run(TextRequest(text, EN_DE))
         response = asyncio.run(asked)
         lengths = [len(tokenizer.encode(each)) for each in ("Tom.", "the dog sees Mary.")]
         assert response.source_tokens == sum(lengths) + 2
@@ -372,7 +370,7 @@ class TestTranslation:
         assert len(response.sentences) == 200
 
     def test_deadline_and_priority_reach_the_engine(self, tokenizer: Tokenizer) -> None:
-        _, engine = ask(tokenizer, TextRequest("Tom. Mary.", deadline_s=7.5, priority=3))
+        _, engine = ask(tokenizer, TextRequest("Tom. Mary.", EN_DE, deadline_s=7.5, priority=3))
         assert [(each.deadline_s, each.priority) for each in engine.submitted[0]] == [(7.5, 3)] * 2
 
 
@@ -394,12 +392,12 @@ class TestLimits:
         engine = FakeEngine()
         limited = pipeline(tokenizer, engine, max_characters=100, max_sentences=3)
         with pytest.raises(TooLarge, match=message):
-            asyncio.run(limited.run(TextRequest(text)))
+            asyncio.run(limited.run(TextRequest(text, EN_DE)))
         assert engine.submitted == []
 
     def test_lines_that_pass_through_are_no_sentences(self, tokenizer: Tokenizer) -> None:
         limited = pipeline(tokenizer, FakeEngine(), max_sentences=1)
-        response = asyncio.run(limited.run(TextRequest("---\nTom.\n---\n!!!")))
+        response = asyncio.run(limited.run(TextRequest("---\nTom.\n---\n!!!", EN_DE)))
         assert response.text == "---\nTom.\n---\n!!!"
 
 
@@ -472,7 +470,7 @@ class TestOptions:
         self, tokenizer: Tokenizer, text: str, overrides: SearchOverrides
     ) -> SearchOptions:
         manifest = Manifest(limits=Limits(max_beam_size=8))
-        _, engine = ask(tokenizer, TextRequest(text, options=overrides), manifest)
+        _, engine = ask(tokenizer, TextRequest(text, EN_DE, overrides), manifest)
         [[request]] = engine.submitted
         return request.options
 
@@ -518,7 +516,7 @@ class TestOptions:
 
     def test_a_short_maximum_lowers_the_default_minimum(self, tokenizer: Tokenizer) -> None:
         manifest = Manifest(search=replace(DEFAULTS, min_decoding_length=5))
-        request = TextRequest("Tom.", options=SearchOverrides(max_decoding_length=3))
+        request = TextRequest("Tom.", EN_DE, SearchOverrides(max_decoding_length=3))
         _, engine = ask(tokenizer, request, manifest)
         assert engine.submitted[0][0].options.min_decoding_length == 3
 
@@ -548,7 +546,7 @@ class TestOptions:
         self, tokenizer: Tokenizer, overrides: SearchOverrides, message: str
     ) -> None:
         with pytest.raises(RequestError, match=message):
-            ask(tokenizer, TextRequest("Tom.", options=overrides))
+            ask(tokenizer, TextRequest("Tom.", EN_DE, overrides))
 
 
 class TestSeveralTexts:
@@ -556,7 +554,7 @@ class TestSeveralTexts:
         self, tokenizer: Tokenizer, engine: FakeEngine, *texts: str
     ) -> list[TextResponse | ServiceError]:
         asked = pipeline(tokenizer, engine, max_characters=100)
-        return asyncio.run(asked.run_many([TextRequest(text) for text in texts]))
+        return asyncio.run(asked.run_many([TextRequest(text, EN_DE) for text in texts]))
 
     def test_are_submitted_together_and_answered_in_order(self, tokenizer: Tokenizer) -> None:
         engine = FakeEngine()
@@ -589,7 +587,7 @@ class TestSeveralTexts:
         self, tokenizer: Tokenizer
     ) -> None:
         engine = FakeEngine(lambda request: None)
-        requests = [TextRequest("Tom. Mary."), TextRequest("Mary Tom.")]
+        requests = [TextRequest("Tom. Mary.", EN_DE), TextRequest("Mary Tom.", EN_DE)]
 
         async def fail_one() -> list[TextResponse | ServiceError]:
             task = asyncio.ensure_future(pipeline(tokenizer, engine).run_many(requests))
@@ -619,7 +617,9 @@ class TestSeveralTexts:
         engine = FakeEngine(lambda request: None)
 
         async def drop() -> None:
-            task = asyncio.ensure_future(pipeline(tokenizer, engine).run(TextRequest("Tom.")))
+            task = asyncio.ensure_future(
+                pipeline(tokenizer, engine).run(TextRequest("Tom.", EN_DE))
+            )
             await engine.asked.wait()
             engine.futures[0].cancel()
             with pytest.raises(Cancelled):
@@ -645,7 +645,7 @@ def test_when_the_caller_leaves_the_engine_is_told(tokenizer: Tokenizer, text: s
     engine = FakeEngine(lambda request: None)
 
     async def leave() -> None:
-        task = asyncio.ensure_future(pipeline(tokenizer, engine).run(TextRequest(text)))
+        task = asyncio.ensure_future(pipeline(tokenizer, engine).run(TextRequest(text, EN_DE)))
         await engine.asked.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

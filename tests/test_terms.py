@@ -23,7 +23,7 @@ from service.text.glossary import Entry, Glossary
 from service.text.normalise import normalise
 from service.text.protected import protected_spans
 from service.text.tokenizer import Tokenizer
-from tests.test_pipeline import ANY_TEXT, FakeEngine, Limits, Manifest, is_inside
+from tests.test_pipeline import ANY_TEXT, EN_DE, FakeEngine, Limits, Manifest, is_inside
 
 MARKS = MarkIds(4, 5, (6, 7, 8))  # as in `marked_tokenizer`
 Say = Callable[[tuple[int, ...]], Sequence[Sequence[int]]]
@@ -161,7 +161,7 @@ def test_a_text_without_marks_is_asked_and_answered_as_ever(
     marked_tokenizer: Tokenizer, text: str
 ) -> None:
     answers = [
-        ask(marked_tokenizer, TextRequest(text, want_alignment=True), marks=marks)
+        ask(marked_tokenizer, TextRequest(text, EN_DE, want_alignment=True), marks=marks)
         for marks in (None, MARKS)
     ]
     assert answers[0] == answers[1]
@@ -171,7 +171,7 @@ def test_a_text_without_marks_is_asked_and_answered_as_ever(
 def test_what_is_protected_survives_every_model(
     marked_tokenizer: Tokenizer, text: str, say: Say, room: int
 ) -> None:
-    request = TextRequest(text, want_tokens=True, want_alignment=True, glossaries=(TERMS,))
+    request = TextRequest(text, EN_DE, want_tokens=True, want_alignment=True, glossaries=(TERMS,))
     response, decodes = ask(marked_tokenizer, request, say, max_source_tokens=room)
     for span in protected_spans(text):
         copied = text[slice(*span)]
@@ -205,7 +205,7 @@ def test_every_place_of_a_marked_answer_is_inside_its_text(
 ) -> None:
     options = SearchOverrides(num_hypotheses=2)
     request = TextRequest(
-        text, options=options, want_tokens=True, want_alignment=True, glossaries=(TERMS,)
+        text, EN_DE, options, want_tokens=True, want_alignment=True, glossaries=(TERMS,)
     )
     response, _ = ask(marked_tokenizer, request, say)
     texts = (response.text, *response.alternatives)
@@ -225,7 +225,7 @@ def test_every_place_of_a_marked_answer_is_inside_its_text(
 
 @given(text=MARKED_TEXT)
 def test_a_model_that_copies_gives_the_text_back(marked_tokenizer: Tokenizer, text: str) -> None:
-    response, _ = ask(marked_tokenizer, TextRequest(text), max_source_tokens=1000)
+    response, _ = ask(marked_tokenizer, TextRequest(text, EN_DE), max_source_tokens=1000)
     assert spelt(response.text) == spelt(text)
 
 
@@ -238,7 +238,7 @@ def test_a_model_without_marks_is_not_shown_what_is_protected(
     marked_tokenizer: Tokenizer, text: str
 ) -> None:
     spans = tuple(protected_spans(text))
-    request = TextRequest(text, protected=spans)
+    request = TextRequest(text, EN_DE, protected=spans)
     response, _ = ask(marked_tokenizer, request, lambda _: [[300]], marks=None)
     expected = 0
     for start, end in spans:
@@ -249,12 +249,12 @@ def test_a_model_without_marks_is_not_shown_what_is_protected(
 
 def test_a_model_without_marks_refuses_terms(marked_tokenizer: Tokenizer) -> None:
     with pytest.raises(RequestError, match="not trained with terms"):
-        ask(marked_tokenizer, TextRequest("A cat.", glossaries=(TERMS,)), marks=None)
+        ask(marked_tokenizer, TextRequest("A cat.", EN_DE, glossaries=(TERMS,)), marks=None)
 
 
 def test_the_model_is_told_terms_and_placeholders(marked_tokenizer: Tokenizer) -> None:
     text = "The Cat of Acme sees {name}. See https://a.de. Then?"
-    _, decodes = ask(marked_tokenizer, TextRequest(text, glossaries=(TERMS,)))
+    _, decodes = ask(marked_tokenizer, TextRequest(text, EN_DE, glossaries=(TERMS,)))
     encode = marked_tokenizer.encode
     assert [decode.source_ids[:-1] for decode in decodes] == [
         (
@@ -287,7 +287,7 @@ def test_the_answer_says_what_was_held(
     marked_tokenizer: Tokenizer, say: Say, expected: str, held: list[bool]
 ) -> None:
     text = "The cat of Acme."
-    response, _ = ask(marked_tokenizer, TextRequest(text, glossaries=(TERMS,)), say)
+    response, _ = ask(marked_tokenizer, TextRequest(text, EN_DE, glossaries=(TERMS,)), say)
     assert response.text == expected
     assert [term.is_held for term in response.terms] == held
     assert [text[slice(*term.use.source)] for term in response.terms] == ["cat", "Acme"]
@@ -300,7 +300,7 @@ def test_a_term_that_is_lost_is_asked_for_again_as_a_placeholder(
     def copying(ids: tuple[int, ...]) -> list[list[int]]:
         return deaf(ids) if 4 in ids else obedient(ids)
 
-    request = TextRequest("The cat of Acme. Then?", glossaries=(TERMS,))
+    request = TextRequest("The cat of Acme. Then?", EN_DE, glossaries=(TERMS,))
     response, decodes = ask(marked_tokenizer, request, copying)
     assert response.text == "The der Hund of Acme. Then?"
     assert not any(term.use.is_inserted for term in response.terms)
@@ -311,7 +311,7 @@ def test_a_term_that_is_lost_is_asked_for_again_as_a_placeholder(
 
 
 def test_a_full_queue_has_room_for_what_was_let_in_before(marked_tokenizer: Tokenizer) -> None:
-    request = TextRequest("The cat of Acme.", glossaries=(TERMS,))
+    request = TextRequest("The cat of Acme.", EN_DE, glossaries=(TERMS,))
     engine = FillingEngine(answering(deaf))
     response = asyncio.run(pipeline(marked_tokenizer, engine).run(request))
     assert [term.is_held for term in response.terms] == [True, True]
@@ -319,7 +319,7 @@ def test_a_full_queue_has_room_for_what_was_let_in_before(marked_tokenizer: Toke
 
 
 def test_an_engine_that_closes_leaves_the_first_answer(marked_tokenizer: Tokenizer) -> None:
-    request = TextRequest("The cat of Acme.", glossaries=(TERMS,))
+    request = TextRequest("The cat of Acme.", EN_DE, glossaries=(TERMS,))
     response, _ = ask(marked_tokenizer, request, deaf, is_closing=True)
     assert response.text == "The of Acme."
     assert [term.is_held for term in response.terms] == [False, True]
@@ -336,7 +336,7 @@ def test_a_term_at_the_beginning_gets_a_capital(
     def copying(ids: tuple[int, ...]) -> list[list[int]]:
         return deaf(ids) if 4 in ids else obedient(ids)
 
-    response, _ = ask(marked_tokenizer, TextRequest(text, glossaries=(terms,)), copying)
+    response, _ = ask(marked_tokenizer, TextRequest(text, EN_DE, glossaries=(terms,)), copying)
     assert response.text.startswith(begins)
 
 
@@ -344,20 +344,22 @@ def test_what_the_model_is_not_asked_holds_what_stays_and_lacks_terms(
     marked_tokenizer: Tokenizer,
 ) -> None:
     terms = Glossary([Entry("---", "===", "1"), Entry("***", None, "2")])
-    response, _ = ask(marked_tokenizer, TextRequest("Tom.\n--- ***\nTom.", glossaries=(terms,)))
+    response, _ = ask(
+        marked_tokenizer, TextRequest("Tom.\n--- ***\nTom.", EN_DE, glossaries=(terms,))
+    )
     assert [term.is_held for term in response.terms] == [False, True]
     assert response.terms[1].use.target == (9, 12)
 
 
 def test_terms_are_held_once_for_each_place(marked_tokenizer: Tokenizer) -> None:
     once = lambda ids: [[id_ for id_ in dict.fromkeys(ids) if id_ not in (4, 5)]]  # noqa: E731
-    request = TextRequest("the teacher, cat, cat", glossaries=(TERMS,))
+    request = TextRequest("the teacher, cat, cat", EN_DE, glossaries=(TERMS,))
     response, _ = ask(marked_tokenizer, request, once, is_closing=True)
     assert [term.is_held for term in response.terms] == [True, True, False]
 
 
 def test_a_translation_in_a_longer_word_does_not_count(marked_tokenizer: Tokenizer) -> None:
-    request = TextRequest("the teacher sees.", glossaries=(TERMS,))
+    request = TextRequest("the teacher sees.", EN_DE, glossaries=(TERMS,))
     longer = marked_tokenizer.encode("erst herr aber")
     response, _ = ask(marked_tokenizer, request, lambda _: [longer], is_closing=True)
     assert [term.is_held for term in response.terms] == [False]
@@ -370,7 +372,7 @@ def test_a_lost_copy_goes_behind_the_word_that_stood_before_it(
     marked_tokenizer: Tokenizer,
 ) -> None:
     text = "{one}: the dog likes {name}{city}."
-    response, _ = ask(marked_tokenizer, TextRequest(text), deaf)
+    response, _ = ask(marked_tokenizer, TextRequest(text, EN_DE), deaf)
     assert response.text == text
     [sentence] = response.sentences
     assert [use.is_inserted for use in sentence.hypotheses[0].uses] == [True] * 3
@@ -378,7 +380,7 @@ def test_a_lost_copy_goes_behind_the_word_that_stood_before_it(
 
 def test_a_sentence_with_more_copies_than_placeholders_is_cut(marked_tokenizer: Tokenizer) -> None:
     text = "{a}{b}{c}{d}, the dog {e}, Tom {f}, the cat {g}{h} {i}"
-    response, decodes = ask(marked_tokenizer, TextRequest(text))
+    response, decodes = ask(marked_tokenizer, TextRequest(text, EN_DE))
     assert response.text == text
     assert all(sentence.is_part for sentence in response.sentences)
     assert len(decodes) == len(response.sentences) > 1
@@ -386,7 +388,7 @@ def test_a_sentence_with_more_copies_than_placeholders_is_cut(marked_tokenizer: 
 
 def test_copies_and_terms_are_one_aligned_word_each(marked_tokenizer: Tokenizer) -> None:
     text = "See https://a.de/b?c, the cat"
-    request = TextRequest(text, want_alignment=True, glossaries=(TERMS,))
+    request = TextRequest(text, EN_DE, want_alignment=True, glossaries=(TERMS,))
     response, _ = ask(marked_tokenizer, request)
     pairs = {
         response.text[slice(*word.span)]: [text[slice(*source.span)] for source in word.sources]
@@ -397,7 +399,7 @@ def test_copies_and_terms_are_one_aligned_word_each(marked_tokenizer: Tokenizer)
 
 
 def test_a_request_of_one_hypothesis_gets_one(marked_tokenizer: Tokenizer) -> None:
-    response, _ = ask(marked_tokenizer, TextRequest("See {x} here."), late)
+    response, _ = ask(marked_tokenizer, TextRequest("See {x} here.", EN_DE), late)
     assert response.alternatives == ()
     assert len(response.sentences[0].hypotheses) == 1
 
@@ -407,7 +409,7 @@ def test_what_is_read_while_it_is_made_is_the_answer(
     marked_tokenizer: Tokenizer, text: str, say: Say
 ) -> None:
     async def follow() -> tuple[str, str]:
-        request = TextRequest(text, glossaries=(TERMS,))
+        request = TextRequest(text, EN_DE, glossaries=(TERMS,))
         following = await pipeline(marked_tokenizer, FakeEngine(answering(say))).follow(request)
         while not following.is_over:
             await following.changed(60)
@@ -419,7 +421,7 @@ def test_what_is_read_while_it_is_made_is_the_answer(
 
 def test_what_a_term_brings_along_is_no_problem(marked_tokenizer: Tokenizer) -> None:
     terms = Glossary([Entry("cat", "Modell 12", "1")])
-    request = TextRequest("the dog sees a cat.", glossaries=(terms,))
+    request = TextRequest("the dog sees a cat.", EN_DE, glossaries=(terms,))
 
     def say(ids: tuple[int, ...]) -> list[list[int]]:
         return [marked_tokenizer.encode("der Hund sieht Modell 12.")]
@@ -431,7 +433,7 @@ def test_what_a_term_brings_along_is_no_problem(marked_tokenizer: Tokenizer) -> 
 
 def test_a_term_too_long_for_the_model_is_not_held(marked_tokenizer: Tokenizer) -> None:
     terms = Glossary([Entry("cat", "Q" * 60, "1")])
-    request = TextRequest("the cat sees Tom.", glossaries=(terms,))
+    request = TextRequest("the cat sees Tom.", EN_DE, glossaries=(terms,))
     response, _ = ask(marked_tokenizer, request)
     assert response.text == "the cat sees Tom."
     assert [term.is_held for term in response.terms] == [False]
@@ -443,7 +445,7 @@ def test_a_model_without_marks_is_not_shown_what_is_to_stay(
 ) -> None:
     engine = FakeEngine()
     asked = pipeline(marked_tokenizer, engine, marks=None)
-    response = asyncio.run(asked.run(TextRequest(text)))
+    response = asyncio.run(asked.run(TextRequest(text, EN_DE)))
     spans = protected_spans(text)
     kept = [text[slice(*span)] for span in spans]
     rest = "".join(c for place, c in enumerate(text) if not any(a <= place < b for a, b in spans))

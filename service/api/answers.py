@@ -44,7 +44,7 @@ class Job:
 
 def text_request(
     text: str,
-    direction: Direction | None,
+    direction: Direction,
     wanted: WorkRequest,
     deadline_s: float,
     *,
@@ -76,8 +76,7 @@ def check_confidence(jobs: Sequence[Job], wanted: WorkRequest) -> None:
     for job in jobs:
         if job.model is None:
             continue
-        manifest = job.model.manifest
-        direction = job.request.direction or next(iter(manifest.prefixes))
+        manifest, direction = job.model.manifest, job.request.direction
         if direction not in manifest.calibrations:
             raise RequestError(
                 f"min_confidence is {wanted.min_confidence:g}; model {manifest.name} has no "

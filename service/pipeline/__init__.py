@@ -153,7 +153,6 @@ class Pipeline:
         self._writer = Writer(
             manifest.task,
             manifest.calibrations,
-            next(iter(manifest.prefixes)),
             source_tokenizer=source_tokenizer,
             target_tokenizer=target_tokenizer,
             marks=manifest.marks,

@@ -25,7 +25,6 @@ class Writer:
     Args:
         task: Of the bundle.
         calibrations: By direction, as far as there are any.
-        default: The direction of a request that names none.
         source_tokenizer: Of what it reads.
         target_tokenizer: Of what it writes.
         marks: Those that the model was taught.
@@ -36,7 +35,6 @@ class Writer:
         self,
         task: Task,
         calibrations: Mapping[Direction, Calibration],
-        default: Direction,
         *,
         source_tokenizer: Tokenizer,
         target_tokenizer: Tokenizer,
@@ -44,7 +42,6 @@ class Writer:
         clock: Callable[[], float],
     ) -> None:
         self._calibrations = calibrations
-        self._default = default
         self._source_tokenizer = source_tokenizer
         self._target_tokenizer = target_tokenizer
         self._judge = Judge(task, target_tokenizer)
@@ -165,7 +162,7 @@ class Writer:
         if not request.want_confidence:
             return sentence
         signs = signs_of(judged.written[0].hypothesis, len(judged.problems))
-        calibration = self._calibrations.get(request.direction or self._default)
+        calibration = self._calibrations.get(request.direction)
         confidence = None if calibration is None else round(calibration.confidence(signs), 4)
         return replace(sentence, signs=signs, confidence=confidence)
 

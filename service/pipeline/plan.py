@@ -88,7 +88,6 @@ class Planner:
     ) -> None:
         self._task = task
         self._prefixes = prefixes
-        self._first = next(iter(prefixes))
         self._tokenizer = tokenizer
         # Room for the end mark and the longest prefix.
         longest = max(len(prefix) for prefix in prefixes.values())
@@ -150,7 +149,7 @@ class Planner:
 
     def _segmented(self, request: TextRequest, stretches: Sequence[Stretch]) -> Segmented:
         """The sentences; none ends within a stretch."""
-        text, language = request.text, self._direction(request).source
+        text, language = request.text, request.direction.source
         if not stretches:
             return split(text, language, request.boundaries)
         segmented = split(masked(text, stretches), language, request.boundaries)
@@ -227,7 +226,7 @@ class Planner:
         )
 
     def _summary(self, request: TextRequest, options: ResolvedOptions) -> Plan:
-        segments = split(request.text, self._direction(request).source).segments
+        segments = split(request.text, request.direction.source).segments
         if not any(has_words(segment.text) for segment in segments):
             return Plan((), request.text, SourceUse(len(segments), (), last_is_cut=False))
         lead = leading_words(segments[0].text, self._max_tokens, self._tokenizer)
@@ -246,14 +245,11 @@ class Planner:
         part = Part("", text, start, is_cut, decode)
         return Plan((part,), "", SourceUse(len(segments), tuple(spans), last_is_cut=is_cut))
 
-    def _direction(self, request: TextRequest) -> Direction:
-        return request.direction or self._first
-
     def _decode(
         self, ids: Sequence[int], request: TextRequest, options: ResolvedOptions
     ) -> DecodeRequest:
         return DecodeRequest(
-            source_ids=(*self._prefixes[self._direction(request)], *ids, self._tokenizer.end_id),
+            source_ids=(*self._prefixes[request.direction], *ids, self._tokenizer.end_id),
             options=options.of(len(ids)),
             deadline_s=request.deadline_s,
             priority=request.priority,

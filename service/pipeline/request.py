@@ -29,7 +29,7 @@ class TextRequest:
 
     Attributes:
         text: Any text, of any number of sentences and lines.
-        direction: One of the model's; None for its first.
+        direction: One of the model's.
         options: Checked against the bundle's limits when the text is planned.
         deadline_s: Instant on the engine's clock after which nobody wants the answer.
         priority: 0, or more for what may wait longer.
@@ -48,7 +48,7 @@ class TextRequest:
     """
 
     text: str
-    direction: Direction | None = None
+    direction: Direction
     options: SearchOverrides = SearchOverrides()
     deadline_s: float | None = None
     priority: int = 0

@@ -15,6 +15,7 @@ from service.text.tokenizer import Tokenizer
 from service.trust.confidence import Calibration
 from tests.fakes import TableModel, echo_table
 
+EN_DE = Direction("en", "de")
 SEARCH = SearchOptions(
     beam_size=4,
     num_hypotheses=1,
@@ -35,9 +36,7 @@ class Limits:
 @dataclass(frozen=True)
 class Manifest:
     task: Task = Task.TRANSLATION
-    prefixes: Mapping[Direction, tuple[int, ...]] = field(
-        default_factory=lambda: {Direction("en", "de"): ()}
-    )
+    prefixes: Mapping[Direction, tuple[int, ...]] = field(default_factory=lambda: {EN_DE: (7,)})
     calibrations: Mapping[Direction, Calibration] = field(default_factory=dict)
     limits: Limits = Limits()
     search: SearchOptions = SEARCH
@@ -48,8 +47,9 @@ class Manifest:
 def test_our_answers_are_those_of_the_lines_in_every_manner(
     tokenizer: Tokenizer, from_text: bool
 ) -> None:
-    model = TableModel(echo_table(tokenizer.vocabulary_size))
-    with closing(Ours(Manifest(), tokenizer, model)) as ours:
+    echo = echo_table(tokenizer.vocabulary_size)
+    model = TableModel(lambda source, prefix: echo(source[1:], prefix))  # what is behind the 7
+    with closing(Ours(Manifest(), EN_DE, tokenizer, model)) as ours:
         for manner in (Manner(1, 16, "in order"), Manner(2, 16, "by length")):
             seconds, texts = ours.translate(manner, LINES, from_text=from_text)
             assert texts == LINES

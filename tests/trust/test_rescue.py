@@ -13,7 +13,7 @@ from service.errors import DecodingFailed, ServiceError
 from service.pipeline import SearchOverrides, TextRequest, TextResponse
 from service.text.tokenizer import Tokenizer
 from service.trust.guard import Problem, problems
-from tests.test_pipeline import FakeEngine, Limits, Manifest, pipeline
+from tests.test_pipeline import EN_DE, FakeEngine, Limits, Manifest, pipeline
 
 SOURCE = "the dog sees a house."
 CLEAN = ("der Hund sieht das Haus.", "er sieht ein Haus.", "sie sieht das Haus.")
@@ -42,7 +42,7 @@ def answer(tokenizer: Tokenizer, texts: Sequence[str], asked: int = 1) -> TextRe
     def decode(request: DecodeRequest) -> DecodedSource:
         return found(tokenizer, texts, asked)
 
-    request = TextRequest(SOURCE, options=SearchOverrides(num_hypotheses=asked))
+    request = TextRequest(SOURCE, EN_DE, SearchOverrides(num_hypotheses=asked))
     return asyncio.run(pipeline(tokenizer, FakeEngine(decode)).run(request))
 
 
@@ -53,7 +53,7 @@ def test_a_clean_best_one_stays(tokenizer: Tokenizer) -> None:
     def decode(request: DecodeRequest) -> DecodedSource:
         return replace(found(tokenizer, CLEAN, 1), others=rebuilt)
 
-    response = asyncio.run(pipeline(tokenizer, FakeEngine(decode)).run(TextRequest(SOURCE)))
+    response = asyncio.run(pipeline(tokenizer, FakeEngine(decode)).run(TextRequest(SOURCE, EN_DE)))
     [sentence] = response.sentences
     assert response.text == CLEAN[0]
     assert (sentence.problems, sentence.avoided) == ((), ())
@@ -131,7 +131,7 @@ class TestWiderSearch:
         # There is room for one text; what is searched again needs none.
         engine = FakeEngine(decode, room=1)
         asked = pipeline(tokenizer, engine, manifest)
-        [outcome] = asyncio.run(asked.run_many([TextRequest(SOURCE, options=options)]))
+        [outcome] = asyncio.run(asked.run_many([TextRequest(SOURCE, EN_DE, options)]))
         return outcome, [each.options.beam_size for batch in engine.submitted for each in batch]
 
     def test_is_asked_when_nothing_was_clean_and_takes_its_place(
@@ -176,7 +176,7 @@ class TestWiderSearch:
             return found(tokenizer, [COPY], 1)
 
         asked = pipeline(tokenizer, FakeEngine(decode), self.WIDE)
-        requests = [TextRequest(text) for text in ("Tom.", f"Tom. {SOURCE}\nTom.", "---")]
+        requests = [TextRequest(text, EN_DE) for text in ("Tom.", f"Tom. {SOURCE}\nTom.", "---")]
         outcomes = asyncio.run(asked.run_many(requests))
         texts = [each.text for each in outcomes if isinstance(each, TextResponse)]
         assert texts == ["Tom.", f"Tom. {CLEAN[1]}\nTom.", "---"]

@@ -37,7 +37,6 @@ from service.api.probes import probe_routes
 from service.api.results import ResultLimits, Results
 from service.api.summarize import summarize_routes
 from service.api.translate import translate_routes
-from service.api.upload import FORM_BYTES
 from service.api.work_routes import WorkRoutes
 from service.bundle.loader import Bundle, Provider, find_bundles, load_bundle
 from service.cores import usable_cores
@@ -198,7 +197,7 @@ def _layers(context: ApiContext) -> list[Layer]:
             BodyLimit,
             max_body_bytes=settings.max_body_bytes,
             by_path={
-                "/translate_file": settings.max_file_bytes + FORM_BYTES,
+                "/translate_file": settings.max_file_bytes + settings.max_body_bytes,
                 "/jobs": settings.max_job_body_bytes,
             },
         )

@@ -176,7 +176,10 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(
         default=1_048_576,
         ge=1024,
-        description="Bytes of a request's body; refused with 413 before it is all read.",
+        description=(
+            "Bytes of a request's body, a file in it not counted; refused with 413 before it is "
+            "all read."
+        ),
     )
 
     max_file_bytes: int = Field(

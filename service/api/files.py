@@ -7,20 +7,22 @@ from contextlib import contextmanager
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from service.api.access import charge
-from service.api.answers import Job, account, headers_of
+from service.api.answers import Job, account
 from service.api.context import ApiContext
 from service.api.directions import Assignment, assignments_of
 from service.api.openapi import DOWNLOAD_FILE, TRANSLATE_FILE
 from service.api.portions import run_in_portions
 from service.api.record import record_of
 from service.api.requests import FileRequest, validated
+from service.api.responses import TranslateFileResponse
 from service.api.results import Result, Results
+from service.api.terms import Glossaries, file_terms_of, glossaries_of
 from service.api.upload import read_upload
 from service.api.wanted import WhileWanted
-from service.api.work import deadline_of
+from service.api.work import deadline_of, json_answer
 from service.domain import Direction, Task
 from service.errors import Overloaded, TooLarge
 from service.files import Document, FileLimits, extension_of, open_document
@@ -85,7 +87,12 @@ def file_routes(context: ApiContext, results: Results) -> APIRouter:
     async def translate_file(request: Request) -> Response:
         record_of(request.scope).task = Task.TRANSLATION
         with context.lifecycle.working(), seats.taken():
-            wanted = validated(FileRequest, await read_upload(request, settings.max_file_bytes))
+            fields = await read_upload(
+                request,
+                max_file_bytes=settings.max_file_bytes,
+                max_field_bytes=settings.max_body_bytes,
+            )
+            wanted = validated(FileRequest, fields)
             sent = wanted.file
             extension = extension_of(sent.name)
             deadline = deadline_of(wanted.timeout_s or settings.max_timeout_s, settings)
@@ -93,7 +100,8 @@ def file_routes(context: ApiContext, results: Results) -> APIRouter:
                 document = await asyncio.to_thread(open_document, extension, sent.content, limits)
                 charge(request.scope, _characters(document.passages, settings))
                 assigned = _assigned(context, document, wanted)
-                jobs = _jobs(document.passages, assigned, deadline.instant_s)
+                [glossaries] = glossaries_of(context, wanted, [assigned])
+                jobs = _jobs(document.passages, assigned, glossaries, deadline.instant_s)
                 answers = await run_in_portions(jobs)
                 answered = {
                     job.request.text: answer for job, answer in zip(jobs, answers, strict=True)
@@ -105,8 +113,11 @@ def file_routes(context: ApiContext, results: Results) -> APIRouter:
             asyncio.get_running_loop().call_later(settings.max_kept_s, results.expire)
             body: dict[str, object] = {"translatedFileUrl": _address(request, name)}
             if assigned.detected is not None:
-                body["detectedLanguage"] = assigned.detected.model_dump()
-            return JSONResponse(body, headers=headers_of(jobs))
+                body["detectedLanguage"] = assigned.detected
+            if wanted.asks_for_terms:
+                said = (answered[plain_text(each)] for each in document.passages)
+                body["terms"] = file_terms_of(said)
+            return json_answer(TranslateFileResponse.model_validate(body), jobs)
 
     router.post("/translate_file", **TRANSLATE_FILE)(translate_file)
     return router
@@ -155,12 +166,22 @@ def _assigned(context: ApiContext, document: Document, wanted: FileRequest) -> A
     """All of a document goes the same way."""
     sample = "\n".join(map(plain_text, document.passages[:_SAMPLE_CHARACTERS]))
     [assigned] = assignments_of(
-        context, [sample[:_SAMPLE_CHARACTERS]], wanted.source, wanted.target, wanted.model
+        context,
+        [sample[:_SAMPLE_CHARACTERS]],
+        wanted.source,
+        wanted.target,
+        wanted.model,
+        with_terms=wanted.asks_for_terms,
     )
     return assigned
 
 
-def _jobs(passages: Sequence[Passage], assigned: Assignment, deadline_s: float) -> list[Job]:
+def _jobs(
+    passages: Sequence[Passage],
+    assigned: Assignment,
+    glossaries: Glossaries,
+    deadline_s: float,
+) -> list[Job]:
     """Each text once: tables, headers and subtitles repeat themselves."""
     tagged: dict[str, bool] = {}
     for passage in passages:
@@ -176,6 +197,7 @@ def _jobs(passages: Sequence[Passage], assigned: Assignment, deadline_s: float) 
                 deadline_s=deadline_s,
                 priority=_BATCH,
                 want_alignment=has_tags,
+                glossaries=glossaries,
             ),
         )
         for text, has_tags in tagged.items()

@@ -220,7 +220,8 @@ TRANSLATE_FILE = documented(
     {
         "translatedFileUrl": (
             "http://127.0.0.1:8000/download_file/9Yb0Zq1c8pJmV5uK3tRwXnE7aLdF2hGs.docx"
-        )
+        ),
+        "terms": [{"source": "Fairlight", "target": None, "places": 7, "held": 7}],
     },
     request=FileRequest,
     body_types=("multipart/form-data",),

@@ -17,7 +17,7 @@ from starlette.types import Receive
 from service.api.access import identify
 from service.errors import RequestError
 
-_MAX_FORM_FIELDS = 1000
+MAX_FORM_FIELDS = 1000
 # Fields where nothing is a value; elsewhere an empty form field means "not given".
 _TEXT_FIELDS = frozenset({"q", "text"})
 # Fields that JSON gives structure and forms have to spell.
@@ -42,7 +42,7 @@ async def read_fields(request: Request) -> dict[str, Any]:
     query = request.scope["query_string"]
     if query:
         pairs = _pairs(_decoded(query, "the query string"), "the query string")
-        fields = _form_fields(pairs) | fields
+        fields = form_fields(pairs) | fields
     identify(request.scope, fields)
     return fields
 
@@ -50,14 +50,14 @@ async def read_fields(request: Request) -> dict[str, Any]:
 async def _body_fields(request: Request) -> dict[str, Any]:
     content_type = _content_type(request)
     if content_type == b"multipart/form-data":
-        return _form_fields(await _multipart_pairs(request))
+        return form_fields(await _multipart_pairs(request))
     body = await _body(request.receive)
     if not body.strip():
         return {}
     is_form = content_type == b"application/x-www-form-urlencoded"
     # `curl -d '{"q": ...}'` says urlencoded; no urlencoded form begins with a brace.
     if is_form and not body.lstrip().startswith(b"{"):
-        return _form_fields(_pairs(_decoded(body, "the form"), "the form"))
+        return form_fields(_pairs(_decoded(body, "the form"), "the form"))
     return _json_fields(body)
 
 
@@ -123,18 +123,18 @@ def _decoded(raw: bytes, what: str) -> str:
 def _pairs(encoded: str, what: str) -> list[tuple[str, str]]:
     try:
         return urllib.parse.parse_qsl(
-            encoded, keep_blank_values=True, errors="strict", max_num_fields=_MAX_FORM_FIELDS
+            encoded, keep_blank_values=True, errors="strict", max_num_fields=MAX_FORM_FIELDS
         )
     except UnicodeDecodeError:
         raise RequestError(f"{what} is not valid UTF-8") from None
     except ValueError:
-        raise RequestError(f"{what} has more than {_MAX_FORM_FIELDS} fields") from None
+        raise RequestError(f"{what} has more than {MAX_FORM_FIELDS} fields") from None
 
 
 async def _multipart_pairs(request: Request) -> list[tuple[str, str]]:
     # The body as a whole is limited by the middleware, so a part needs no limit of its own.
     size = int(request.headers.get("content-length", 0)) or 2**31
-    form = await request.form(max_files=1, max_fields=_MAX_FORM_FIELDS, max_part_size=size)
+    form = await request.form(max_files=1, max_fields=MAX_FORM_FIELDS, max_part_size=size)
     pairs = []
     for name, value in form.multi_items():
         if isinstance(value, UploadFile):
@@ -144,7 +144,12 @@ async def _multipart_pairs(request: Request) -> list[tuple[str, str]]:
     return pairs
 
 
-def _form_fields(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
+def form_fields(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """What a form or a query string says; see `read_fields`.
+
+    Raises:
+        RequestError: A field that should be JSON is not.
+    """
     collected: dict[str, list[str]] = {}
     for name, value in pairs:
         if value or name in _TEXT_FIELDS:

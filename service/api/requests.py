@@ -298,7 +298,7 @@ def _first(value: int | None, otherwise: int | None) -> int | None:
     return otherwise if value is None else value
 
 
-class FileRequest(Sent):
+class FileRequest(TermFields):
     """LibreTranslate's request, a form."""
 
     file: Annotated[SentFile, WithJsonSchema({"type": "string", "format": "binary"})] = Field(

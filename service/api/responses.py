@@ -170,12 +170,25 @@ class TranslateResponse(Answer):
     )
 
 
+class FileTerm(Answer):
+    """A term that a document has, and what became of it."""
+
+    source: str = Field(description="As it was asked for.")
+    target: str | None = Field(description="The translation asked for; null: none.")
+    places: int = Field(description="How often the document has it.")
+    held: int = Field(description="In how many of these places the translation has it.")
+
+
 class TranslateFileResponse(Answer):
     """LibreTranslate's response and more."""
 
     translatedFileUrl: str  # noqa: N815 - LibreTranslate's name
     detectedLanguage: DetectedLanguage | None = Field(  # noqa: N815
         None, description="Present when source was auto."
+    )
+    terms: list[FileTerm] | None = Field(
+        default=None,
+        description="Present when terms were asked for: those that the document has.",
     )
 
 

@@ -1,11 +1,12 @@
 """Terms that a request asks for, and what became of them."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from service.api.context import ApiContext
 from service.api.directions import Assignment
-from service.api.requests import TranslateRequest
-from service.api.responses import Place, Term
+from service.api.requests import TermFields
+from service.api.responses import FileTerm, Place, Term
 from service.errors import RequestError, ServiceError
 from service.pipeline.response import TermUse, TextResponse
 from service.settings import Settings
@@ -16,7 +17,7 @@ Glossaries = tuple[Glossary, ...]
 
 
 def glossaries_of(
-    context: ApiContext, wanted: TranslateRequest, assigned: Sequence[Assignment]
+    context: ApiContext, wanted: TermFields, assigned: Sequence[Assignment]
 ) -> list[Glossaries]:
     """What each text of a request is to be translated with.
 
@@ -45,8 +46,23 @@ def terms_of(answers: Sequence[TextResponse | ServiceError]) -> list[list[Term]]
     ]
 
 
+def file_terms_of(answers: Iterable[TextResponse]) -> list[FileTerm]:
+    """What became of the terms of a document.
+
+    Args:
+        answers: To each of its texts; one that stands there twice counts twice.
+    """
+    uses = [each for answer in answers for each in answer.terms]
+    places = Counter((use.entry.source, use.entry.target) for use in uses)
+    held = Counter((use.entry.source, use.entry.target) for use in uses if use.is_held)
+    return [
+        FileTerm(source=source, target=target, places=count, held=held[source, target])
+        for (source, target), count in places.items()
+    ]
+
+
 def _of_text(
-    context: ApiContext, wanted: TranslateRequest, own: Glossary, assigned: Assignment
+    context: ApiContext, wanted: TermFields, own: Glossary, assigned: Assignment
 ) -> Glossaries:
     if assigned.model is None:  # the text is its own translation
         return ()

@@ -7,11 +7,9 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
 from service.api.access import identify
+from service.api.reading import MAX_FORM_FIELDS, form_fields
 from service.errors import RequestError, TooLarge
 
-_MAX_FIELDS = 20
-# What a form may have beside its file: fields and the lines between them.
-FORM_BYTES = 65_536
 _FILE = "file"
 
 
@@ -28,10 +26,12 @@ class SentFile:
     content: bytes
 
 
-async def read_upload(request: Request, max_file_bytes: int) -> dict[str, Any]:
+async def read_upload(
+    request: Request, *, max_file_bytes: int, max_field_bytes: int
+) -> dict[str, Any]:
     """The fields of a multipart form and of the query string, not yet validated.
 
-    Empty fields are left out; `file`, where there is one, is a `SentFile`.
+    They are spelled as in `service.api.reading`; `file`, where there is one, is a `SentFile`.
 
     Raises:
         RequestError: The body is no such form, or a field that should be text is a file.
@@ -42,22 +42,28 @@ async def read_upload(request: Request, max_file_bytes: int) -> dict[str, Any]:
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type != "multipart/form-data":
         raise RequestError(f"send a form (multipart/form-data) with a file in its field {_FILE!r}")
-    form = await request.form(max_files=1, max_fields=_MAX_FIELDS, max_part_size=FORM_BYTES)
-    fields: dict[str, Any] = dict(request.query_params)
+    form = await request.form(
+        max_files=1, max_fields=MAX_FORM_FIELDS, max_part_size=max_field_bytes
+    )
+    texts: list[tuple[str, str]] = []
+    file: SentFile | None = None
     try:
-        for name, value in form.items():
+        for name, value in form.multi_items():
             if isinstance(value, str):
-                fields[name] = value
+                texts.append((name, value))
             elif name == _FILE:
-                fields[name] = await _sent(value, max_file_bytes)
+                file = await _sent(value, max_file_bytes)
             else:
                 raise RequestError(f"{name[:80]!r} is a file; the file's field is {_FILE!r}")
     finally:
         await form.close()
+    fields = form_fields(request.query_params.multi_items()) | form_fields(texts)
     identify(request.scope, fields)
-    if isinstance(fields.get(_FILE), str):
+    if file is not None:
+        return fields | {_FILE: file}
+    if _FILE in fields:
         raise RequestError(f"{_FILE!r} is text; send a file, which has a name")
-    return {name: value for name, value in fields.items() if value}
+    return fields
 
 
 async def _sent(file: UploadFile, max_file_bytes: int) -> SentFile:

@@ -165,7 +165,11 @@ def test_what_is_refused_is_refused_before_any_model_work(
     models: FakeModels, arguments: dict[str, object], status: int, message: str
 ) -> None:
     settings = Settings(
-        max_file_bytes=4000, max_file_chars=300, max_text_chars=100, models_dir=Path("nowhere")
+        max_body_bytes=65_536,
+        max_file_bytes=4000,
+        max_file_chars=300,
+        max_text_chars=100,
+        models_dir=Path("nowhere"),
     )
     with LocalClient(create_app(settings, load=models)) as client:
         answer = client.post("/translate_file", **arguments)

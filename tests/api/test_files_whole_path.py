@@ -63,6 +63,35 @@ def test_a_word_document(http: httpx.Client) -> None:
     assert after.sections[0].header.paragraphs[0].text == "Ich bin zu Hause."
 
 
+def test_terms_in_a_word_document(http: httpx.Client) -> None:
+    document = docx.Document()
+    paragraph = document.add_paragraph("Ich habe ")
+    paragraph.add_run("die Kanzlei Fairlight").bold = True
+    paragraph.add_run(" angerufen.")
+    out = io.BytesIO()
+    document.save(out)
+
+    answer = http.post(
+        "/translate_file",
+        data={
+            "source": "de",
+            "target": "en",
+            "glossary": json.dumps({"Kanzlei": "law office"}),
+            "do_not_translate": "Fairlight",
+        },
+        files={"file": ("a.docx", out.getvalue())},
+    )
+
+    assert answer.json()["terms"] == [
+        {"source": "Kanzlei", "target": "law office", "places": 1, "held": 1},
+        {"source": "Fairlight", "target": None, "places": 1, "held": 1},
+    ]
+    after = docx.Document(io.BytesIO(http.get(answer.json()["translatedFileUrl"]).content))
+    [translated] = after.paragraphs
+    assert translated.text.count("law office") == translated.text.count("Fairlight") == 1
+    assert "Fairlight" in "".join(run.text for run in translated.runs if run.bold)
+
+
 def test_subtitles(http: httpx.Client) -> None:
     cues = "1\n00:00:01,000 --> 00:00:03,000\n- <i>Where are you?</i>\n- I am\nat home.\n"
     [cue] = srt.parse(through(http, "a.srt", cues.encode()).decode())

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -111,6 +112,72 @@ def test_the_answer_says_what_was_held(client: LocalClient) -> None:
             "inserted": True,
         },
     ]
+
+
+class TestFiles:
+    """POST /translate_file takes the same fields, in a form."""
+
+    def send(self, client: LocalClient, content: str, **fields: Any) -> Any:
+        return client.post(
+            "/translate_file",
+            data={"source": "en", "target": "de"} | fields,
+            files={"file": ("a.txt", content.encode())},
+        )
+
+    def test_terms_are_counted_over_the_whole_document(
+        self, client: LocalClient, models: FakeModels
+    ) -> None:
+        answer = self.send(
+            client,
+            "cat, dog.\ncat.\nZed, Zed.\ncat.\n",
+            glossary='{"cat": "Kater", "dog": "Hund", "cow": "Kuh"}',
+            do_not_translate="Zed",
+        )
+        assert answer.headers["x-model"].startswith("able-en-de@")
+        assert answer.json()["terms"] == [
+            {"source": "cat", "target": "Kater", "places": 3, "held": 3},
+            {"source": "dog", "target": "Hund", "places": 1, "held": 0},
+            {"source": "Zed", "target": None, "places": 2, "held": 2},
+        ]
+        file = client.get(urlsplit(answer.json()["translatedFileUrl"]).path)
+        assert file.text == "Kater, .\nKater.\nZed, Zed.\nKater.\n"
+        assert len(models.translator.asked) == 3, "a line that is there twice is asked once"
+
+    def test_a_glossary_of_the_server(self, client: LocalClient) -> None:
+        answer = self.send(client, "A cat.", glossary="company", source="auto")
+        assert answer.json()["terms"] == [
+            {"source": "cat", "target": "Kater", "places": 1, "held": 1}
+        ]
+
+    def test_without_terms_nothing_is_said_of_them(self, client: LocalClient) -> None:
+        assert "terms" not in self.send(client, "A cat.").json()
+
+    @pytest.mark.parametrize(
+        ("fields", "status", "said"),
+        [
+            ({"glossary": "other"}, 404, "there is no glossary of that name; there are: company"),
+            ({"glossary": '{"cat": '}, 400, "glossary is not valid JSON"),
+            ({"do_not_translate": [" "]}, 400, "do_not_translate term 1 is empty"),
+            ({"do_not_translate": list("abcde")}, 413, "there are 5 terms; the limit is 4"),
+            (
+                {"do_not_translate": "cat", "model": TRANSLATOR.name},
+                400,
+                f"model {TRANSLATOR.name} was not trained with terms",
+            ),
+        ],
+    )
+    def test_what_is_refused(
+        self,
+        client: LocalClient,
+        models: FakeModels,
+        fields: dict[str, Any],
+        status: int,
+        said: str,
+    ) -> None:
+        answer = self.send(client, "A cat.", **fields)
+        assert answer.status_code == status
+        assert said in answer.json()["error"]
+        assert models.translator.asked == []
 
 
 def test_every_text_has_its_own_terms(client: LocalClient) -> None:

@@ -33,12 +33,14 @@ class Errand:
         texts_as: Field of the request that takes the texts.
         answers_as: Field of the answer that holds theirs.
         fields: Further fields.
+        hear: Called with the whole of each answer, in any order.
     """
 
     path: str
     texts_as: str
     answers_as: str
     fields: Mapping[str, Any]
+    hear: Callable[[Mapping[str, Any]], None] | None = None
 
 
 async def ask_all(
@@ -111,7 +113,10 @@ async def _ask(client: httpx.AsyncClient, errand: Errand, texts: list[str], firs
         return CommandFailed(f"{client.base_url}: {str(error) or type(error).__name__}")
     if response.status_code != 200:
         return CommandFailed(f"texts {first} to {first + len(texts) - 1}: {error_of(response)}")
-    answers: list[str] = response.json()[errand.answers_as]
+    body = response.json()
+    if errand.hear is not None:
+        errand.hear(body)
+    answers: list[str] = body[errand.answers_as]
     return answers
 
 

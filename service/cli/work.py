@@ -5,6 +5,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from service.cli.asking import Errand, ask_all
 from service.cli.lines import STDIN, Unit, count, texts_of, without_blocking
 from service.cli.output import ReaderLeft, opened
 from service.cli.status import FAILED, INTERRUPTED, OK, CommandFailed
+from service.cli.terms import TermCount, add_terms, fields_of
 from service.settings import Settings, load_settings
 
 # In this process nobody else asks, and nobody gives up: what is in flight bounds the queue.
@@ -37,6 +39,7 @@ def add_to(commands: Any) -> None:
     )
     translate.add_argument("--from", dest="source", default="auto", metavar="LANGUAGE")
     translate.add_argument("--to", dest="target", required=True, metavar="LANGUAGE")
+    add_terms(translate)
     _add_common(translate)
     translate.set_defaults(run=_translate, unit=Unit.LINE)
 
@@ -86,7 +89,18 @@ def add_server(parser: argparse.ArgumentParser) -> None:
 
 def _translate(arguments: argparse.Namespace) -> int:
     fields = {"source": arguments.source, "target": arguments.target}
-    return _run(arguments, Errand("translate", "q", "translatedText", fields))
+    try:
+        terms = fields_of(arguments)
+    except CommandFailed as error:
+        return _failed(error)
+    if not terms:
+        return _run(arguments, Errand("translate", "q", "translatedText", fields))
+    counted = TermCount()
+    errand = Errand("translate", "q", "translatedText", fields | terms, hear=counted.hear)
+    status = _run(arguments, errand)
+    if status == OK:
+        sys.stderr.write(f"seq2serve: {counted.summary()}\n")
+    return status
 
 
 def _summarize(arguments: argparse.Namespace) -> int:
@@ -97,17 +111,21 @@ def _run(arguments: argparse.Namespace, errand: Errand) -> int:
     fields = {**errand.fields, "priority": "batch"}
     if arguments.model is not None:
         fields["model"] = arguments.model
-    errand = Errand(errand.path, errand.texts_as, errand.answers_as, fields)
+    errand = replace(errand, fields=fields)
     try:
         asyncio.run(_answer(arguments, errand))
     except CommandFailed as error:
-        sys.stderr.write(f"seq2serve: {error}\n")
-        return FAILED
+        return _failed(error)
     except ReaderLeft:
         return OK
     except KeyboardInterrupt:
         return INTERRUPTED
     return OK
+
+
+def _failed(error: CommandFailed) -> int:
+    sys.stderr.write(f"seq2serve: {error}\n")
+    return FAILED
 
 
 async def _answer(arguments: argparse.Namespace, errand: Errand) -> None:
@@ -160,6 +178,7 @@ def _settings_for_one() -> Settings:
             "max_queue_tokens": _UNBOUNDED,
             "max_body_bytes": _UNBOUNDED,
             "max_texts": _UNBOUNDED,
+            "max_terms": _UNBOUNDED,
             "default_timeout_s": _PATIENCE_S,
             "max_timeout_s": _PATIENCE_S,
             "keys_file": None,

@@ -83,6 +83,11 @@ class Glossary:
     def __len__(self) -> int:
         return len(self._exact)
 
+    @property
+    def entries(self) -> Sequence[Entry]:
+        """All, in the order they came."""
+        return tuple(self._exact.values())
+
     def lengths(self, first: str) -> Sequence[int]:
         """How many tokens the terms have that begin with this one, most first."""
         return self._lengths.get(first.casefold(), ())

@@ -20,6 +20,7 @@ _FILE_NAME = re.compile(
     r"\.(?P<kind>tsv|csv)"
 )
 _DELIMITERS = {"tsv": "\t", "csv": ","}
+KINDS = tuple(_DELIMITERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +68,19 @@ def read_glossaries(directory: Path) -> Glossaries:
         key = name["name"], name["source"].lower(), name["target"].lower()
         if key in found:
             raise SettingsError(f"{path}: there is another glossary of that name and direction")
-        found[key] = _read(path, _DELIMITERS[name["kind"]])
+        found[key] = read_glossary(path)
     return Glossaries(found)
 
 
-def _read(path: Path, delimiter: str) -> Glossary:
+def read_glossary(path: Path) -> Glossary:
+    """Read a file, whose name ends in one of `KINDS`.
+
+    Raises:
+        SettingsError: It cannot be read, or has a line that makes no sense.
+    """
     try:
         text = path.read_text(encoding="utf-8-sig")
-        return Glossary(_entries(text, delimiter))
+        return Glossary(_entries(text, _DELIMITERS[path.suffix.removeprefix(".")]))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise SettingsError(f"{path} cannot be read: {error}") from error
     except RequestError as error:

@@ -175,8 +175,14 @@ class Catalogue:
             raise UnsupportedLanguage(self._why_not(direction))
         return fitting
 
-    def summarizer(self, language: str | None, name: str | None = None) -> ServedModel:
-        """The model that summarizes texts in `language`, or in any when it is None.
+    def summarizer(
+        self, language: str | None, name: str | None = None
+    ) -> tuple[ServedModel, Direction]:
+        """The model that summarizes texts in `language`, and the language as it spells it.
+
+        Args:
+            language: Code in any spelling of case; None for the first that fits.
+            name: Of the model; None for the first that fits.
 
         Raises:
             UnknownModel: There is no model `name`, or none that summarizes.
@@ -188,13 +194,11 @@ class Catalogue:
             models = [self._named(name, Task.SUMMARIZATION)]
         if not models:
             raise UnknownModel("no model of this service summarizes")
-        for model in models:
-            languages = [direction.source for direction in model.manifest.prefixes]
-            if language is None or language.lower() in [each.lower() for each in languages]:
-                return model
-        known = ", ".join(
-            _unique(direction.source for model in models for direction in model.manifest.prefixes)
-        )
+        served = [(model, direction) for model in models for direction in model.manifest.prefixes]
+        for model, direction in served:
+            if language is None or language.lower() == direction.source.lower():
+                return model, direction
+        known = ", ".join(_unique(direction.source for _, direction in served))
         raise UnsupportedLanguage(f"cannot summarize language {language}; it can be: {known}")
 
     def _named(self, name: str, task: Task) -> ServedModel:

@@ -1,7 +1,7 @@
 """From which language to which each text of a request goes, and which model takes it there.
 
-Every front door that translates asks here, so that `auto`, spellings of codes and refusals are
-the same behind all of them.
+Every front door asks here, so that `auto`, spellings of codes and refusals are the same behind
+all of them.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ class Assignment:
 
     Attributes:
         direction: Codes as the models spell them.
-        model: Who translates; None when the text is its own translation.
+        model: Who answers; None when the text is its own translation.
         detected: What the detector said, when it was asked.
     """
 
@@ -75,6 +75,23 @@ def assignments_of(
     direction = Direction(catalogue.known(source), target)
     fitting = _model(catalogue, direction, model, with_terms)
     return [Assignment(direction, fitting, None)] * len(texts)
+
+
+def summarizer_of(catalogue: Catalogue, language: str | None, model: str | None) -> Assignment:
+    """Where the texts to summarize go: all the same way.
+
+    Args:
+        catalogue: The models.
+        language: Code in any spelling of case; None for the first that is summarized.
+        model: Name of the model to take; None for the first that fits.
+
+    Raises:
+        UnsupportedLanguage: Nobody summarizes that language.
+        UnknownModel: There is no model of that name, or none that summarizes.
+        RequestError: The model of that name does something else.
+    """
+    summarizer, direction = catalogue.summarizer(language, model)
+    return Assignment(direction, summarizer, None)
 
 
 def _detect(context: ApiContext, target: str, text: str) -> DetectedLanguage:

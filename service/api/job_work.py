@@ -9,12 +9,11 @@ from dataclasses import replace
 from pydantic import TypeAdapter
 
 from service import __version__
-from service.api.answers import Job, text_request, unchanged
+from service.api.answers import Job, unchanged
 from service.api.context import ApiContext
-from service.api.directions import Assignment
 from service.api.requests import SummarizeRequest, TranslateRequest, validated
 from service.api.responses import Answer
-from service.api.summarize import summarize_body, summarizer_of
+from service.api.summarize import summarize_body, summarize_jobs
 from service.api.translate import translate_body, translate_jobs
 from service.errors import ServiceError, TooLarge
 from service.jobs.job import JobPiece
@@ -65,18 +64,11 @@ class JobWork:
         self._settings = context.settings
         self._wanted = wanted
         patient = wanted.model_copy(update={"priority": "batch"})
-        self._assigned: Sequence[Assignment]
         if isinstance(patient, TranslateRequest):
-            texts = _as_list(patient.q)
-            self._jobs, self._assigned = translate_jobs(context, patient, texts, math.inf)
+            made = translate_jobs(context, patient, _as_list(patient.q), math.inf)
         else:
-            texts = _as_list(patient.text)
-            chosen = summarizer_of(context, patient)
-            self._assigned = [chosen] * len(texts)
-            self._jobs = [
-                Job(chosen.model, text_request(text, chosen.direction, patient, math.inf))
-                for text in texts
-            ]
+            made = summarize_jobs(context, patient, _as_list(patient.text), math.inf)
+        self._jobs, self._assigned = made
 
     @property
     def maker(self) -> str:

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from service.api.access import charge
 from service.api.answers import Job, check_confidence, details_of, places_of, text_request
 from service.api.context import ApiContext
-from service.api.directions import Assignment
+from service.api.directions import Assignment, summarizer_of
 from service.api.openapi import SUMMARIZE
 from service.api.reading import read_fields
 from service.api.record import record_of
@@ -33,12 +33,7 @@ def summarize_routes(context: ApiContext) -> APIRouter:
             texts = texts_of(wanted.text, "text", context.settings.max_texts)
             charge(request.scope, sum(map(len, texts)))
             deadline = deadline_of(wanted.timeout_s, context.settings)
-            chosen = summarizer_of(context, wanted)
-            jobs = [
-                Job(chosen.model, text_request(text, chosen.direction, wanted, deadline.instant_s))
-                for text in texts
-            ]
-            check_confidence(jobs, wanted)
+            jobs, _ = summarize_jobs(context, wanted, texts, deadline.instant_s)
             if wanted.stream:
                 refuse_list(wanted.text, "text")
                 return EventStream(
@@ -56,16 +51,21 @@ def summarize_routes(context: ApiContext) -> APIRouter:
     return router
 
 
-def summarizer_of(context: ApiContext, wanted: SummarizeRequest) -> Assignment:
-    """Who summarizes the texts of a request.
+def summarize_jobs(
+    context: ApiContext, wanted: SummarizeRequest, texts: Sequence[str], deadline_s: float
+) -> tuple[list[Job], list[Assignment]]:
+    """What the texts of a request ask of whom.
 
     Raises:
-        RequestError: Nobody does.
+        RequestError: Nobody can do it.
     """
-    model = context.catalogue.summarizer(wanted.language, wanted.model)
-    directions = list(model.manifest.prefixes)
-    fitting = [each for each in directions if each.source == wanted.language]
-    return Assignment((fitting or directions)[0], model, None)
+    chosen = summarizer_of(context.catalogue, wanted.language, wanted.model)
+    jobs = [
+        Job(chosen.model, text_request(text, chosen.direction, wanted, deadline_s))
+        for text in texts
+    ]
+    check_confidence(jobs, wanted)
+    return jobs, [chosen] * len(texts)
 
 
 def summarize_body(

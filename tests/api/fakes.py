@@ -76,7 +76,7 @@ SUMMARIZER = TRANSLATOR.model_copy(
 )
 
 
-def served(source: str, target: str) -> tuple[ServedDirection, ...]:
+def served(source: str, target: str | None) -> tuple[ServedDirection, ...]:
     """`directions` of a manifest with one."""
     return (ServedDirection(source=source, target=target, prefix=()),)
 

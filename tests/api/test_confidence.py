@@ -85,6 +85,22 @@ def test_a_bound_is_refused_by_a_model_that_was_not_calibrated(
     assert models.translator.asked == []
 
 
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        ("/summarize", {"text": "A story.", "min_confidence": 0.5}),
+        ("/jobs", {"summarize": {"text": "A story.", "min_confidence": 0.5}}),
+        ("/jobs", {"translate": asked(min_confidence=0.5)}),
+    ],
+)
+def test_so_it_is_for_summaries_and_jobs(
+    client: LocalClient, path: str, fields: dict[str, Any]
+) -> None:
+    answer = client.post(path, json=fields)
+    assert answer.status_code == 400
+    assert "has no calibrated confidence for en" in answer.json()["error"]
+
+
 @pytest.mark.parametrize("bound", [-0.1, 1.1, "much", True])
 def test_a_bound_is_a_share(calibrated: LocalClient, bound: Any) -> None:
     assert calibrated.post("/translate", json=asked(min_confidence=bound)).status_code == 400

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.api.fakes import FakeModels
+from service.domain import Direction
+from tests.api.fakes import SUMMARIZER, FakeModels, served
 from tests.api.local import LocalClient
 
 TEXT = "Oil prices rose on Monday as traders worried about supplies. Shares fell."
@@ -75,6 +76,24 @@ def test_what_is_refused(
 
 def test_its_language_may_be_named(client: LocalClient) -> None:
     assert client.post("/summarize", json={"text": TEXT, "language": "EN"}).status_code == 200
+
+
+class TestOfTwoLanguages:
+    @pytest.fixture
+    def models(self) -> FakeModels:
+        directions = (*served("en", None), *served("pt-BR", None))
+        return FakeModels(manifests=(SUMMARIZER.model_copy(update={"directions": directions}),))
+
+    @pytest.mark.parametrize(
+        ("language", "source"),
+        [("pt-BR", "pt-BR"), ("PT-br", "pt-BR"), ("EN", "en"), (None, "en")],
+    )
+    def test_the_text_is_taken_for_the_one_that_was_named(
+        self, client: LocalClient, models: FakeModels, language: str | None, source: str
+    ) -> None:
+        fields = {"text": TEXT} | ({} if language is None else {"language": language})
+        assert client.post("/summarize", json=fields).status_code == 200
+        assert models.summarizer.asked[-1].direction == Direction(source)
 
 
 class TestWithoutSummarizer:

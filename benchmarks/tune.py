@@ -19,12 +19,12 @@ from statistics import median
 
 from benchmarks.interleave import Contestant, Spread, interleave
 from benchmarks.report import RESULTS, Report, Row
-from service.app import engine_limits
 from service.bundle import Bundle, Provider, load_bundle
 from service.bundle.golden import read_golden
 from service.cores import usable_cores
 from service.domain import DecodeRequest
 from service.engine import Engine, EngineLimits
+from service.loading import engine_limits
 from service.settings import Settings, variable
 
 _BATCHES = (4, 8, 16, 32)

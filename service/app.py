@@ -1,7 +1,6 @@
-"""Builds the service: bundles into engines and pipelines, and all of them into an app."""
+"""Builds the service: models, routes and what is around them into an app."""
 
 import asyncio
-import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, nullcontext
@@ -19,7 +18,7 @@ from service.access.ledger import Ledger
 from service.access.store import KeyStore
 from service.api.access import Guard
 from service.api.bookkeeping import Bookkeeper
-from service.api.catalogue import Catalogue, FailedModel, ServedModel
+from service.api.catalogue import Catalogue
 from service.api.context import ApiContext
 from service.api.deepl.routes import deepl_routes, deepl_translate_routes
 from service.api.errors import error_codes, handle_http_error, handle_service_error
@@ -38,26 +37,16 @@ from service.api.results import ResultLimits, Results
 from service.api.summarize import summarize_routes
 from service.api.translate import translate_routes
 from service.api.work_routes import WorkRoutes
-from service.bundle.loader import Bundle, Provider, find_bundles, load_bundle
-from service.cores import usable_cores
-from service.decoding.buckets import read_buckets
-from service.decoding.runtime import Device
 from service.domain import Task
-from service.engine import Engine
-from service.engine.limits import EngineLimits
-from service.engine.plan import CPU_COSTS, GPU_COSTS
-from service.errors import BundleError, ServiceError, SettingsError
+from service.errors import ServiceError
 from service.jobs.desk import JobDesk
 from service.jobs.job import JobLimits
 from service.jobs.store import JobStore
-from service.logs import log_event
-from service.metrics import Metrics, ModelInfo
-from service.pipeline import Pipeline, TextLimits
-from service.settings import BATCH_SOURCES, Settings, origins_in
+from service.loading import load_catalogue
+from service.metrics import Metrics
+from service.settings import Settings, origins_in
 from service.text.detect import LanguageDetector
 from service.text.glossary_files import Glossaries, read_glossaries
-
-logger = logging.getLogger(__name__)
 
 _DESCRIPTION = (
     "Translation and summarization with attentional sequence-to-sequence models. "
@@ -68,42 +57,6 @@ _DESCRIPTION = (
 Layer = Callable[[ASGIApp], ASGIApp]
 # Makes the models that are served; tests bring prepared ones.
 CatalogueFactory = Callable[[Settings, Metrics], Catalogue]
-
-
-def load_catalogue(settings: Settings, metrics: Metrics) -> Catalogue:
-    """Load every bundle in `settings.models_dir`.
-
-    A bundle that is refused does not stop the others: it is logged, /models and /readyz list
-    it, and `seq2serve_model_ready` is 0 for it.
-
-    Raises:
-        SettingsError: There is no such directory, or no bundle in it.
-        BundleError: Every bundle was refused.
-    """
-    directory = settings.models_dir
-    paths = find_bundles(directory)
-    if not paths:
-        raise SettingsError(f"models_dir is {directory}; it has no */manifest.json")
-    models: list[ServedModel] = []
-    failed: list[FailedModel] = []
-    for path in paths:
-        try:
-            taken = [model.manifest.name for model in models]
-            models.append(_load_model(path, settings, metrics, taken))
-        except BundleError as error:
-            log_event(
-                logger,
-                logging.ERROR,
-                "bundle refused",
-                exception=error,
-                bundle=path.name,
-                code=error.code,
-            )
-            failed.append(FailedModel(path.name, error.code, str(error)))
-    if not models:
-        reasons = "; ".join(f"{each.name}: {each.message}" for each in failed)
-        raise BundleError(f"every bundle in {directory} was refused: {reasons}")
-    return Catalogue(models, failed)
 
 
 def create_app(
@@ -288,68 +241,3 @@ def job_store_of(settings: Settings) -> Callable[[], JobStore]:
     if settings.jobs_dir is not None:
         open_store().close()  # whoever starts the service hears of it at once
     return open_store
-
-
-def engine_limits(settings: Settings, device: Device = Device.CPU) -> EngineLimits:
-    """What the engine of a model on `device` may hold at once."""
-    cores = 1 if device is Device.CUDA else usable_cores()
-    return EngineLimits(
-        max_queue_items=settings.max_queue_sources,
-        max_queue_tokens=settings.max_queue_tokens,
-        max_batch_sources=settings.max_batch_sources or BATCH_SOURCES[device],
-        max_batch_tokens=settings.max_batch_tokens,
-        workers=settings.workers or max(1, cores // settings.threads),
-        max_encode_tokens=settings.max_encode_tokens,
-        costs=GPU_COSTS if device is Device.CUDA else CPU_COSTS,
-    )
-
-
-def _load_model(
-    path: Path, settings: Settings, metrics: Metrics, taken: Sequence[str]
-) -> ServedModel:
-    log_event(logger, logging.INFO, "bundle loading", bundle=path.name)
-    bundle = load_bundle(
-        path, Provider(settings.provider), settings.threads, read_buckets(settings.cuda_graphs)
-    )
-    manifest = bundle.manifest
-    if manifest.name in taken:
-        raise BundleError(f"another bundle is called {manifest.name} too; names have to differ")
-    limits = engine_limits(settings, bundle.device)
-    observer = metrics.add_model(
-        ModelInfo(
-            name=manifest.name,
-            version=manifest.version,
-            task=manifest.task,
-            directions=tuple(manifest.prefixes),
-            digest=manifest.digest,
-            provider=bundle.device,
-            max_queue_sources=limits.max_queue_items,
-            max_queue_tokens=limits.max_queue_tokens,
-        )
-    )
-    engine = Engine(bundle.model, limits, observer=observer)
-    pipeline = Pipeline(
-        manifest,
-        bundle.tokenizer,
-        bundle.tokenizer,
-        engine,
-        TextLimits(max_characters=settings.max_text_chars, max_sentences=settings.max_sentences),
-    )
-    _log_loaded(bundle, settings)
-    return ServedModel(manifest, bundle.device, bundle.precision, pipeline, engine, observer)
-
-
-def _log_loaded(bundle: Bundle, settings: Settings) -> None:
-    fell_back = settings.provider == "cuda" and bundle.device != "cuda"
-    log_event(
-        logger,
-        logging.WARNING if fell_back else logging.INFO,
-        "bundle loaded, but not on the provider that was asked for"
-        if fell_back
-        else "bundle loaded",
-        model=bundle.manifest.name,
-        version=bundle.manifest.version,
-        digest=bundle.manifest.digest,
-        provider=bundle.device,
-        precision=bundle.precision,
-    )

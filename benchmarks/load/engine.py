@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Self
 
 from benchmarks.load.traffic import Window
-from service.app import engine_limits
 from service.bundle import Provider, load_bundle
 from service.domain import DecodeRequest
 from service.engine import Engine
+from service.loading import engine_limits
 from service.pipeline import SearchOverrides
 from service.pipeline.options import resolve
 from service.settings import Settings

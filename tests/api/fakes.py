@@ -8,7 +8,8 @@ from service.api.catalogue import Catalogue, FailedModel, ServedModel
 from service.bundle.manifest import Limits, Manifest, Precision, Score, ServedDirection
 from service.domain import DecodedSource, FinishReason, SearchOptions, SpecialIds, Task
 from service.errors import ServiceError
-from service.metrics import Metrics, ModelInfo, ModelMetrics
+from service.loading import engine_limits, model_info
+from service.metrics import Metrics, ModelMetrics
 from service.pipeline.following import Following
 from service.pipeline.plan import Part, Plan
 from service.pipeline.request import TextRequest
@@ -218,18 +219,7 @@ class FakeModels:
 
     def _served(self, manifest: Manifest, settings: Settings, metrics: Metrics) -> ServedModel:
         engine = self.engines.setdefault(manifest.name, FakeEngine())
-        observer = metrics.add_model(
-            ModelInfo(
-                name=manifest.name,
-                version=manifest.version,
-                task=manifest.task,
-                directions=tuple(manifest.prefixes),
-                digest=manifest.digest,
-                provider="cpu",
-                max_queue_sources=settings.max_queue_sources,
-                max_queue_tokens=settings.max_queue_tokens,
-            )
-        )
+        observer = metrics.add_model(model_info(manifest, "cpu", engine_limits(settings)))
         self.observers[manifest.name] = observer
         is_translator = manifest.task is Task.TRANSLATION
         pipeline = self.translator if is_translator else self.summarizer

@@ -11,7 +11,7 @@ import httpx
 import pytest
 import srt
 
-from service.app import load_catalogue
+from service.loading import load_catalogue
 from service.settings import Settings
 from tests.api.serving import ServerInThread, client_of, serving
 

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from service.api.errors import error_codes
-from service.app import create_app, load_catalogue
+from service.app import create_app
 from service.errors import BundleError, SettingsError
+from service.loading import load_catalogue
 from service.metrics import Metrics
 from service.settings import Settings
 

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.app import load_catalogue
+from service.loading import load_catalogue
 from service.settings import Settings
 from tests.api.serving import client_of, serving
 

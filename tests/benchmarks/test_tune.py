@@ -2,7 +2,7 @@
 
 from benchmarks.interleave import Spread
 from benchmarks.tune import Layout, Trial, default_of, fastest, layouts, promptest, report_of
-from service.app import engine_limits
+from service.loading import engine_limits
 from service.settings import Settings
 
 

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from service.__main__ import main
-from service.app import load_catalogue
+from service.loading import load_catalogue
 from service.settings import Settings
 from tests.api.serving import client_of, serving
 

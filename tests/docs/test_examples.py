@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
-from service.app import load_catalogue
 from service.bundle.manifest import Manifest
+from service.loading import load_catalogue
 from service.settings import Settings
 from tests.api.serving import client_of, serving
 from tests.docs.pages import ROOT, Block, blocks, section

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page
 
-from service.app import load_catalogue
+from service.loading import load_catalogue
 from service.settings import Settings
 from tests.api.serving import serving
 from tests.page.chromium import headless_chromium

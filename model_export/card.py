@@ -15,13 +15,9 @@ def write_card(manifest: Manifest, directory: Path) -> None:
 
 def model_card(manifest: Manifest) -> str:
     """The card as Markdown."""
-    languages = ", ".join(
-        f"{direction.source} -> {direction.target}" if direction.target else direction.source
-        for direction in manifest.directions
-    )
     sections = [
         f"# {manifest.name}\n\n{manifest.description}",
-        _facts(manifest, languages),
+        _facts(manifest),
         f"## Limits\n\n{manifest.limitations}",
         _scores(manifest),
         _confidence(manifest),
@@ -40,11 +36,11 @@ def model_card(manifest: Manifest) -> str:
     return "\n\n".join(sections) + "\n"
 
 
-def _facts(manifest: Manifest, languages: str) -> str:
+def _facts(manifest: Manifest) -> str:
     search, limits = manifest.search, manifest.limits
     rows = [
         ("Task", manifest.task),
-        ("Languages", languages),
+        ("Languages", ", ".join(direction.in_words for direction in manifest.prefixes)),
         ("Version", manifest.version),
         ("Digest", manifest.digest[:16]),
         ("Vocabulary", f"{manifest.vocabulary_size} SentencePiece pieces, source and target"),
@@ -83,7 +79,7 @@ def _confidence(manifest: Manifest) -> str:
         "|---|---|---|---|---|\n"
     )
     rows = "\n".join(
-        f"| {Direction(each.source, each.target)} | sentence {each.quality} | "
+        f"| {Direction(each.source, each.target).in_words} | sentence {each.quality} | "
         f"{each.held_out.sentences} | {each.held_out.calibration_error:.3f} | "
         f"{each.held_out.rank_correlation:.2f} |"
         for each in manifest.confidence

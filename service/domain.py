@@ -47,7 +47,13 @@ class Direction:
     target: str | None = None
 
     def __str__(self) -> str:
+        """As files and labels have it: ``en de``, or ``en``."""
         return f"{self.source} {self.target}" if self.target else self.source
+
+    @property
+    def in_words(self) -> str:
+        """As people read it: ``en to de``, or ``en``."""
+        return f"{self.source} to {self.target}" if self.target else self.source
 
 
 @dataclass(frozen=True, slots=True)

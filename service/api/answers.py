@@ -80,7 +80,7 @@ def check_confidence(jobs: Sequence[Job], wanted: WorkRequest) -> None:
         if direction not in manifest.calibrations:
             raise RequestError(
                 f"min_confidence is {wanted.min_confidence:g}; model {manifest.name} has no "
-                f"calibrated confidence for {direction}"
+                f"calibrated confidence for {direction.in_words}"
             )
 
 

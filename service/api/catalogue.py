@@ -161,12 +161,8 @@ class Catalogue:
         if name is not None:
             model = self._named(name, Task.TRANSLATION)
             if direction not in model.manifest.prefixes:
-                does = ", ".join(
-                    f"{each.source} to {each.target}" for each in model.manifest.prefixes
-                )
-                raise RequestError(
-                    f"model {name} translates {does}, not {direction.source} to {direction.target}"
-                )
+                does = ", ".join(each.in_words for each in model.manifest.prefixes)
+                raise RequestError(f"model {name} translates {does}, not {direction.in_words}")
             return model
         fitting = self._by_direction.get(direction)
         if with_terms:

@@ -14,9 +14,11 @@ from service.cli.asking import error_of
 from service.cli.status import FAILED, OK, CommandFailed
 from service.cli.table import aligned
 from service.cli.work import add_server, client_of
+from service.domain import Direction, Task
 from service.settings import load_settings
 
 _HEAD = ("name", "version", "does", "licence")
+_VERBS = {Task.TRANSLATION: "translates", Task.SUMMARIZATION: "summarizes"}
 
 
 def add_to(commands: Any) -> None:
@@ -50,7 +52,7 @@ def _here() -> list[tuple[str, ...]]:
         (
             manifest.name,
             manifest.version,
-            _does((direction.source, direction.target) for direction in manifest.prefixes),
+            _does(manifest.task, manifest.prefixes),
             manifest.licence,
         )
         for manifest in manifests
@@ -69,16 +71,16 @@ async def _there(arguments: argparse.Namespace) -> list[tuple[str, ...]]:
         (
             model["name"],
             model["version"],
-            _does((each["source"], each["target"]) for each in model["directions"]),
+            _does(
+                Task(model["task"]),
+                (Direction(each["source"], each["target"]) for each in model["directions"]),
+            ),
             model["licence"],
         )
         for model in response.json()["models"]
     ]
 
 
-def _does(directions: Iterable[tuple[str, str | None]]) -> str:
-    """Worked case: ``en-de, de-en``, or ``summarizes en``."""
-    return ", ".join(
-        f"summarizes {source}" if target is None else f"{source}-{target}"
-        for source, target in directions
-    )
+def _does(task: Task, directions: Iterable[Direction]) -> str:
+    """Worked case: ``translates en to de, de to en``, or ``summarizes en``."""
+    return f"{_VERBS[task]} {', '.join(direction.in_words for direction in directions)}"

@@ -80,7 +80,7 @@ def test_a_bound_is_refused_by_a_model_that_was_not_calibrated(
     answer = client.post("/translate", json=asked(min_confidence=0.5))
     assert answer.status_code == 400
     assert answer.json()["error"] == (
-        "min_confidence is 0.5; model shout-en-de has no calibrated confidence for en de"
+        "min_confidence is 0.5; model shout-en-de has no calibrated confidence for en to de"
     )
     assert models.translator.asked == []
 

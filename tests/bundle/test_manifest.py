@@ -124,7 +124,7 @@ def test_the_card_says_what_the_manifest_does(bundle: Path) -> None:
     )
     write_card(manifest.model_copy(update={"scores": (score,)}), bundle)
     card = (bundle / CARD_NAME).read_text(encoding="utf-8")
-    said = ("# tiny", "en -> de", "CC0", "- nobody", "Knows nothing.", "(9) | BLEU | 12.35 | up")
+    said = ("# tiny", "en to de", "CC0", "- nobody", "Knows nothing.", "(9) | BLEU | 12.35 | up")
     for part in (*said, manifest.digest[:16]):
         assert part in card, part
     assert "Not measured." in model_card(manifest)

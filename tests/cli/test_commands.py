@@ -51,10 +51,10 @@ def test_summarizing_files_whole_or_by_line(
 
 def test_the_servers_models(server: ServerInThread, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", "--server", server.url]) == 0
-    assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
-        ["name", "version", "does", "licence"],
-        ["first-words", "1.2.0", "summarizes", "en", "CC-BY-2.0-FR"],
-        ["shout-en-de", "1.2.0", "en-de", "CC-BY-2.0-FR"],
+    assert capsys.readouterr().out.splitlines() == [
+        "name         version  does                 licence",
+        "first-words  1.2.0    summarizes en        CC-BY-2.0-FR",
+        "shout-en-de  1.2.0    translates en to de  CC-BY-2.0-FR",
     ]
 
 

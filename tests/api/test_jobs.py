@@ -24,7 +24,7 @@ from tests.api.serving import serving
 from tests.docs.pages import blocks
 from tests.engine.scenes import HeldModel
 from tests.fakes import TableModel, echo_table
-from tests.test_pipeline import ANY_TEXT
+from tests.pipeline.scenes import ANY_TEXT
 
 FIELDS: dict[str, Any] = {"q": "hello\nyou", "source": "en", "target": "de"}
 GREEDY = {"beam_size": 1}

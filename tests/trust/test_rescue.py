@@ -13,7 +13,7 @@ from service.errors import DecodingFailed, ServiceError
 from service.pipeline import SearchOverrides, TextRequest, TextResponse
 from service.text.tokenizer import Tokenizer
 from service.trust.guard import Problem, problems
-from tests.test_pipeline import EN_DE, FakeEngine, Limits, Manifest, pipeline
+from tests.pipeline.scenes import EN_DE, FakeEngine, Limits, Manifest, pipeline
 
 SOURCE = "the dog sees a house."
 CLEAN = ("der Hund sieht das Haus.", "er sieht ein Haus.", "sie sieht das Haus.")

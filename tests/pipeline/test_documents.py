@@ -16,9 +16,9 @@ from service.pipeline.marked import correspondence
 from service.text.normalise import normalise
 from service.text.tokenizer import Tokenizer
 from tests.markup.test_document import ANYTHING, markup_of
-from tests.test_pipeline import EN_DE, FakeEngine, ask, echo, pipeline
-from tests.test_terms import MARKS, MODELS, Say, answering
-from tests.test_terms import pipeline as pipeline_with_marks
+from tests.pipeline.marked import MARKS, MODELS, Say, answering
+from tests.pipeline.marked import pipeline as pipeline_with_marks
+from tests.pipeline.scenes import EN_DE, FakeEngine, ask, echo, pipeline
 
 HTML = Markup("html")
 DOCUMENT = (

@@ -11,9 +11,9 @@ from service.pipeline import SearchOverrides, StageTimes, TextRequest, TextRespo
 from service.pipeline.pieces import Piece, joined, pieces_of
 from service.text.segment import split
 from service.text.tokenizer import Tokenizer
-from tests import test_terms as terms
-from tests.test_pipeline import ANY_TEXT, EN_DE, FakeEngine, pipeline
-from tests.test_terms import MARKED_TEXT, MODELS, TERMS, Say
+from tests.pipeline import marked
+from tests.pipeline.marked import MARKED_TEXT, MODELS, TERMS, Say
+from tests.pipeline.scenes import ANY_TEXT, EN_DE, FakeEngine, pipeline
 
 NO_TIME = StageTimes(0, 0, 0, 0, 0)
 sizes = st.integers(1, 40)
@@ -68,7 +68,7 @@ def test_so_they_are_with_terms_and_copies_and_when_they_were_stored(
         want_alignment=True,
         glossaries=(TERMS,),
     )
-    translator = terms.pipeline(marked_tokenizer, FakeEngine(terms.answering(say)))
+    translator = marked.pipeline(marked_tokenizer, FakeEngine(marked.answering(say)))
     whole = asyncio.run(translator.run(request))
     pieces = list(pieces_of(text, "en", sentences=sentences, characters=1000)) or [Piece(0, 0, 0)]
     answers = [

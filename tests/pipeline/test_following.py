@@ -15,7 +15,7 @@ from service.pipeline.following import Progress
 from service.text.tokenizer import Tokenizer
 from tests.engine.scenes import WIDE, WatchedModel, run
 from tests.fakes import TableModel, echo_table, random_table
-from tests.test_pipeline import ANY_TEXT, EN_DE, Manifest
+from tests.pipeline.scenes import ANY_TEXT, EN_DE, Manifest
 
 PATIENCE_S = 20
 LIMITS = TextLimits(max_characters=10_000, max_sentences=500)

@@ -16,6 +16,8 @@ class Progress:
 
     Attributes:
         step: Updates done.
+        epoch: The epoch that the last of them was in, from 0.
+        epoch_updates: Updates done in it.
         best_score: Best dev score so far (up is better).
         looks_since_best: Looks at the dev set since then.
         kept: Dev score by the step of each checkpoint kept for averaging.
@@ -23,6 +25,8 @@ class Progress:
     """
 
     step: int = 0
+    epoch: int = 0
+    epoch_updates: int = 0
     best_score: float = float("-inf")
     looks_since_best: int = 0
     kept: dict[int, float] = field(default_factory=dict)

@@ -196,6 +196,9 @@ class TrainingConfig(_Section):
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
     word_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Chance that an input token is replaced by the unknown token."""
+    bpe_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Chance that a merge of the vocabulary is left out, drawn anew in every epoch; see
+    `model_export.subwords`."""
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     clip_norm: Annotated[float, Field(gt=0)] = 1.0

@@ -5,10 +5,11 @@ that little is padding, and every epoch has its own order, a function of seed an
 that is what makes a resumed run see exactly what an uninterrupted one would.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -17,7 +18,9 @@ from torch import Tensor
 from model_export.config import Recipe
 from model_export.corpus import Line, Split, read_split
 from model_export.errors import TrainingError
-from model_export.marks import marked_pairs
+from model_export.marks import Marked, marked_pairs
+from model_export.subwords import SubwordSampler
+from model_export.vocabulary import MODEL_NAME
 from service.domain import Direction, IntArray
 from service.text.tokenizer import Tokenizer
 
@@ -54,27 +57,90 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.sources)
 
+    def epoch(self, _number: int, /) -> "Pairs":
+        """These, in every epoch."""
+        return self
 
-def load_pairs(recipe: Recipe, run: Path, tokenizer: Tokenizer) -> Pairs:
+
+class TrainingPairs(Protocol):
+    """What training learns from."""
+
+    def __len__(self) -> int:
+        """Pairs, those included that an epoch may leave out for their length."""
+        ...
+
+    def epoch(self, number: int, /) -> Pairs:
+        """The pairs of an epoch, counted from 0; the same whenever they are asked for."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SampledPairs:
+    """A corpus whose lines are cut into other pieces in every epoch; marked ones are not."""
+
+    text: "_Text"
+    sampler: SubwordSampler
+
+    def __len__(self) -> int:
+        return len(self.text.lines) + len(self.text.marked)
+
+    def epoch(self, number: int, /) -> Pairs:
+        """The pairs as epoch `number` cuts them."""
+        return self.text.encoded(partial(self.sampler.encode, epoch=number))
+
+
+def load_pairs(recipe: Recipe, run: Path, tokenizer: Tokenizer) -> TrainingPairs:
     """Encode the training split, with marks in repeated lines where the recipe says so.
 
-    Pairs with a side of `max_source_tokens` or more are left out.
+    Pairs with a side of `max_source_tokens` or more are left out, with `bpe_dropout` of the
+    epochs in which they are as long.
     """
-    prefixes = source_prefixes(recipe, tokenizer)
     lines = list(read_split(run, Split.TRAIN))
-    encoded = (
-        (tokenizer.encode(line.source), tokenizer.encode(line.target), line) for line in lines
-    )
-    marked: Iterator[tuple[list[int], list[int], Line]] = iter(())
+    marked: Iterator[Marked] = iter(())
     if recipe.marks is not None:
         marked = marked_pairs(lines, recipe.marks, tokenizer, recipe.training.seed)
-    pairs = Pairs([], [])
-    for source, target, line in chain(encoded, marked):
-        sides = [*prefixes[line.direction], *source], target
-        if max(map(len, sides)) < recipe.limits.max_source_tokens:
-            pairs.sources.append(np.array(sides[0], dtype=np.int64))
-            pairs.targets.append(np.array(sides[1], dtype=np.int64))
-    return pairs
+    text = _Text(
+        lines,
+        list(marked),
+        source_prefixes(recipe, tokenizer),
+        max_tokens=recipe.limits.max_source_tokens,
+    )
+    if dropout := recipe.training.bpe_dropout:
+        sampler = SubwordSampler(run / MODEL_NAME, dropout, recipe.training.seed)
+        return SampledPairs(text, sampler)
+    return text.encoded(lambda sentences: [tokenizer.encode(each) for each in sentences])
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """Training lines before they are encoded.
+
+    Attributes:
+        lines: To be encoded.
+        marked: Encoded already.
+        prefixes: From `source_prefixes`.
+        max_tokens: A pair with a side as long as this, end mark not counted, is left out.
+    """
+
+    lines: list[Line]
+    marked: list[Marked]
+    prefixes: dict[Direction, tuple[int, ...]]
+    max_tokens: int
+
+    def encoded(self, encode: Callable[[list[str]], list[list[int]]]) -> Pairs:
+        """The pairs, all lines cut into pieces by one call of `encode`."""
+        ids = encode([line.source for line in self.lines] + [line.target for line in self.lines])
+        count = len(self.lines)
+        pairs = Pairs([], [])
+        for source, target, line in (
+            *zip(ids[:count], ids[count:], self.lines, strict=True),
+            *self.marked,
+        ):
+            sides = [*self.prefixes[line.direction], *source], target
+            if max(map(len, sides)) < self.max_tokens:
+                pairs.sources.append(np.array(sides[0], dtype=np.int64))
+                pairs.targets.append(np.array(sides[1], dtype=np.int64))
+        return pairs
 
 
 def source_prefixes(recipe: Recipe, tokenizer: Tokenizer) -> dict[Direction, tuple[int, ...]]:
@@ -125,17 +191,24 @@ def collate(pairs: Pairs, positions: IntArray, tokenizer: Tokenizer) -> Batch:
     )
 
 
+class Place(NamedTuple):
+    """A place in the data: this many updates into an epoch."""
+
+    epoch: int = 0
+    updates: int = 0
+
+
 def training_batches(
-    pairs: Pairs,
+    pairs: TrainingPairs,
     tokenizer: Tokenizer,
     *,
     batch_tokens: int,
     seed: int,
-    first_step: int,
+    place: Place,
     rank: int,
     world_size: int,
-) -> Iterator[Batch]:
-    """Batches of one process without end, from update `first_step` on.
+) -> Iterator[tuple[Batch, Place]]:
+    """Batches of one process without end, from `place` on, each with the place after it.
 
     Each update takes `world_size` consecutive batches of the plan, one per process; what does
     not fill an update at the end of an epoch is left out of it.
@@ -143,19 +216,19 @@ def training_batches(
     Raises:
         TrainingError: An epoch has fewer batches than there are processes.
     """
-    step = 0
-    epoch = 0
+    epoch, first = place
     while True:
-        plan = batch_plan(pairs, batch_tokens, seed, epoch)
+        encoded = pairs.epoch(epoch)
+        plan = batch_plan(encoded, batch_tokens, seed, epoch)
         updates = len(plan) // world_size
         if updates == 0:
             raise TrainingError(
                 f"an epoch has {len(plan)} batches; {world_size} processes need as many at least"
             )
-        for update in range(max(first_step - step, 0), updates):
-            yield collate(pairs, plan[update * world_size + rank], tokenizer)
-        step += updates
-        epoch += 1
+        for update in range(first, updates):
+            batch = collate(encoded, plan[update * world_size + rank], tokenizer)
+            yield batch, Place(epoch, update + 1)
+        epoch, first = epoch + 1, 0
 
 
 def _padded(rows: Sequence[IntArray], pad_id: int) -> Tensor:

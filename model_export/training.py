@@ -24,7 +24,7 @@ from tqdm import tqdm
 from model_export import checkpoint
 from model_export.checkpoint import Progress
 from model_export.config import Recipe, TrainingConfig
-from model_export.dataset import Batch, Pairs, training_batches
+from model_export.dataset import Batch, Place, TrainingPairs, training_batches
 from model_export.errors import CheckpointError, TrainingError
 from model_export.model.seq2seq import Seq2Seq
 from service.text.tokenizer import Tokenizer
@@ -75,7 +75,7 @@ def learning_rate(config: TrainingConfig, step: int) -> float:
 def train(
     recipe: Recipe,
     run: Path,
-    pairs: Pairs,
+    pairs: TrainingPairs,
     tokenizer: Tokenizer,
     *,
     process: Process,
@@ -107,7 +107,7 @@ class _Trainer:
         self,
         recipe: Recipe,
         run: Path,
-        pairs: Pairs,
+        pairs: TrainingPairs,
         tokenizer: Tokenizer,
         *,
         process: Process,
@@ -142,7 +142,7 @@ class _Trainer:
             tokenizer,
             batch_tokens=config.batch_tokens,
             seed=config.seed,
-            first_step=self.progress.step,
+            place=Place(self.progress.epoch, self.progress.epoch_updates),
             rank=process.rank,
             world_size=process.world_size,
         )
@@ -161,9 +161,10 @@ class _Trainer:
             window = _Window()
             started = time.monotonic()
             while not done and self.progress.step < self.config.max_steps:
-                batch = next(self.batches)
+                batch, place = next(self.batches)
                 cost, norm = self._update(batch)
                 self.progress.step += 1
+                self.progress.epoch, self.progress.epoch_updates = place
                 window.add(cost, batch.target_tokens)
                 bar.update()
                 bar.set_postfix_str(window.summary(), refresh=False)

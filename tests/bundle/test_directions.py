@@ -59,7 +59,7 @@ def bundle(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 def test_training_sources_begin_with_the_mark_of_their_target(run: Path) -> None:
     tokenizer = load_vocabulary(run)
-    pairs = load_pairs(recipe(), run, tokenizer)
+    pairs = load_pairs(recipe(), run, tokenizer).epoch(0)
     marks = [tokenizer.control_id(f"<2{each.target}>") for each in DIRECTIONS]
     starts = [int(source[0]) for source in pairs.sources]
     assert set(starts) == set(marks)

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_export.dataset import Batch, Pairs, batch_plan, collate, training_batches
+from model_export.dataset import Batch, Pairs, Place, batch_plan, collate, training_batches
 from model_export.errors import TrainingError
 from service.text.tokenizer import Tokenizer
 
@@ -83,19 +83,23 @@ def test_a_batch_is_padded_and_marked(tokenizer: Tokenizer) -> None:
     assert batch.target_tokens == 6
 
 
-def batches(
-    tokenizer: Tokenizer, count: int, first_step: int = 0, rank: int = 0, world_size: int = 1
-) -> list[Batch]:
+def placed_batches(
+    tokenizer: Tokenizer, count: int, place: Place, rank: int, world_size: int
+) -> list[tuple[Batch, Place]]:
     endless = training_batches(
         some_pairs(),
         tokenizer,
         batch_tokens=60,
         seed=4,
-        first_step=first_step,
+        place=place,
         rank=rank,
         world_size=world_size,
     )
     return list(islice(endless, count))
+
+
+def batches(tokenizer: Tokenizer, count: int, rank: int = 0, world_size: int = 1) -> list[Batch]:
+    return [batch for batch, _ in placed_batches(tokenizer, count, Place(), rank, world_size)]
 
 
 def same(left: Sequence[Batch], right: Sequence[Batch]) -> bool:
@@ -110,10 +114,13 @@ def same(left: Sequence[Batch], right: Sequence[Batch]) -> bool:
 def test_a_resumed_run_sees_what_an_uninterrupted_one_does(
     tokenizer: Tokenizer, world_size: int
 ) -> None:
-    whole = batches(tokenizer, 40, world_size=world_size, rank=world_size - 1)
-    for step in (1, 7, 29, 39):
-        rest = batches(tokenizer, 40 - step, step, world_size - 1, world_size)
-        assert same(whole[step:], rest)
+    whole = placed_batches(tokenizer, 40, Place(), world_size - 1, world_size)
+    assert whole[-1][1].epoch > 0
+    for step in range(1, 40):
+        _, place = whole[step - 1]
+        rest = placed_batches(tokenizer, 40 - step, place, world_size - 1, world_size)
+        assert [after for _, after in rest] == [after for _, after in whole[step:]]
+        assert same([batch for batch, _ in whole[step:]], [batch for batch, _ in rest])
 
 
 def test_processes_share_an_epoch_without_overlap(tokenizer: Tokenizer) -> None:
@@ -122,7 +129,7 @@ def test_processes_share_an_epoch_without_overlap(tokenizer: Tokenizer) -> None:
     assert updates * 3 < len(plan), "some batches should be left out"
     alone = batches(tokenizer, len(plan))
     for rank in range(3):
-        assert same(alone[rank : updates * 3 : 3], batches(tokenizer, updates, 0, rank, 3))
+        assert same(alone[rank : updates * 3 : 3], batches(tokenizer, updates, rank, 3))
 
 
 def test_fewer_batches_than_processes_is_an_error(tokenizer: Tokenizer) -> None:
@@ -133,7 +140,7 @@ def test_fewer_batches_than_processes_is_an_error(tokenizer: Tokenizer) -> None:
                 tokenizer,
                 batch_tokens=60,
                 seed=0,
-                first_step=0,
+                place=Place(),
                 rank=0,
                 world_size=2,
             )

@@ -315,16 +315,33 @@ def direction_of(
 
 
 def load_recipe(path: Path) -> Recipe:
-    """Read a recipe.
+    """Read a recipe; one that `extends` another says only what it changes.
 
     Raises:
-        RecipeError: The file cannot be read, is not TOML, or a key is missing, unknown or
-            out of range; the message names the file and each key.
+        RecipeError: The file or the one that it extends cannot be read, is not TOML, or a key is
+            missing, unknown or out of range; the message names the file and each key.
     """
     try:
-        return parse_recipe(tomllib.loads(path.read_text(encoding="utf-8")))
+        values = _read_toml(path)
+        base = values.pop("extends", None)
+        # What the other extends would be an unknown key: one step is plain, several are a maze.
+        extended = {} if base is None else _read_toml(path.parent / str(base))
+        return parse_recipe(_changed(extended, values))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecipeError) as error:
         raise RecipeError(f"recipe {path}: {error}") from error
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+def _changed(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """`base` with `changes` put over it: tables key by key, all else (lists, too) as a whole."""
+    merged = dict(base)
+    for key, value in changes.items():
+        both = isinstance(value, dict) and isinstance(base.get(key), dict)
+        merged[key] = _changed(base[key], value) if both else value
+    return merged
 
 
 def parse_recipe(values: dict[str, Any]) -> Recipe:

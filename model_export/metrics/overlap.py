@@ -113,18 +113,26 @@ def bleu_by_source_length(
     score falls with length (Cho et al. 2014, Bahdanau et al. 2015, figure 2).
     """
     check_aligned(sources=sources, hypotheses=hypotheses, references=references)
+    return tuple(
+        LengthBucket(
+            *bucket, bleu([hypotheses[i] for i in inside], [references[i] for i in inside])
+        )
+        for bucket, inside in positions_by_length(sources).items()
+    )
+
+
+def positions_by_length(sources: Sequence[str]) -> dict[tuple[int, int | None], list[int]]:
+    """Which sources are in each of `LENGTH_BUCKETS`; empty buckets are left out."""
     lengths = [len(source.split()) for source in sources]
-    buckets = []
-    for at_least, at_most in LENGTH_BUCKETS:
-        inside = [
+    found = {
+        (at_least, at_most): [
             position
             for position, length in enumerate(lengths)
             if length >= at_least and (at_most is None or length <= at_most)
         ]
-        if inside:
-            score = bleu([hypotheses[i] for i in inside], [references[i] for i in inside])
-            buckets.append(LengthBucket(at_least, at_most, score))
-    return tuple(buckets)
+        for at_least, at_most in LENGTH_BUCKETS
+    }
+    return {bucket: inside for bucket, inside in found.items() if inside}
 
 
 @dataclass(frozen=True, slots=True)

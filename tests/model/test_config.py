@@ -26,6 +26,40 @@ def test_every_shipped_recipe_can_be_read(path: Path) -> None:
     assert parse_recipe(recipe.model_dump(mode="json")) == recipe
 
 
+def test_a_recipe_that_extends_another_is_that_one_with_its_changes(tmp_path: Path) -> None:
+    base = toy()
+    (tmp_path / "base.toml").write_bytes(TOY.read_bytes())
+    (tmp_path / "my.toml").write_text(
+        'extends = "base.toml"\nname = "my"\n[model]\nattention = "dot"\n'
+        '[[data.train]]\ngenerator = "reversed_digits"\ncount = 7\n'
+    )
+    base["name"] = "my"
+    base["model"]["attention"] = "dot"
+    base["data"]["train"] = [{"generator": "reversed_digits", "count": 7}]
+    assert load_recipe(tmp_path / "my.toml") == parse_recipe(base)
+
+
+@pytest.mark.parametrize(
+    ("extended", "message"),
+    [
+        ("base.toml", "No such file"),
+        ("my.toml", "extends: Extra inputs"),
+        ("toy.toml", "model.sise: Extra"),
+    ],
+    ids=["missing", "in a circle", "wrong change"],
+)
+def test_what_is_wrong_with_an_extension_is_named(
+    tmp_path: Path, extended: str, message: str
+) -> None:
+    (tmp_path / "toy.toml").write_bytes(TOY.read_bytes())
+    path = tmp_path / "my.toml"
+    path.write_text(f'extends = "{extended}"\nname = "my"\n[model]\nsise = 3\n')
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(path)
+    assert str(caught.value).startswith(f"recipe {path}: ")
+    assert message in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [

@@ -96,10 +96,10 @@ def create_app(
     )
     metrics.watch_readiness(lambda: context.ready)
     for model in catalogue.models:
-        metrics.watch_model(model.manifest.name, model.is_alive)
+        metrics.models.watch(model.manifest.name, model.is_alive)
 
     for failed in catalogue.failed:
-        metrics.add_failed_model(failed.name)
+        metrics.models.add_failed(failed.name)
 
     results = Results(
         ResultLimits(settings.max_kept_files, settings.max_kept_bytes, settings.max_kept_s)
@@ -111,7 +111,7 @@ def create_app(
         file_routes(context, results),
     ]
     desk = JobDesk(job_store_of(settings), JobCraft(context))
-    metrics.watch_jobs(lambda: desk.census, time.time)
+    metrics.jobs.watch(lambda: desk.census, time.time)
     layers = _layers(context)
     app = _App(
         WorkRoutes(work),

@@ -89,7 +89,7 @@ def serve(
         metrics: Where the model is shown and its work counted.
     """
     manifest = bundle.manifest
-    observer = metrics.add_model(model_info(manifest, bundle.device, limits))
+    observer = metrics.models.add(model_info(manifest, bundle.device, limits))
     engine = Engine(bundle.model, limits, observer=observer)
     pipeline = Pipeline(
         manifest,

@@ -20,7 +20,7 @@ from service.api.record import RequestRecord, attach_record
 from service.api.security import headers_for
 from service.errors import Cancelled, TooLarge
 from service.logs import log_event
-from service.metrics import Metrics
+from service.metrics import OK, Metrics
 
 logger = logging.getLogger("service.request")
 
@@ -28,6 +28,8 @@ logger = logging.getLogger("service.request")
 _SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 _ID_HEADER = b"x-request-id"
 OTHER_ROUTE = "other"
+# Asked every few seconds by machines; a line each would bury the requests of people.
+_QUIET_ROUTES = frozenset({"/livez", "/readyz", "/health", "/metrics"})
 
 
 class RequestMiddleware:
@@ -65,7 +67,7 @@ class RequestMiddleware:
             await send(message)
 
         started = self._clock()
-        self._metrics.request_started()
+        self._metrics.requests.started()
         try:
             await self._app(scope, receive, send_with_id)
         except Exception as error:
@@ -76,7 +78,7 @@ class RequestMiddleware:
         finally:
             seconds = self._clock() - started
             route = _route(scope)
-            self._metrics.request_finished(route, record.task, record.code, seconds)
+            self._metrics.requests.finished(route, record.task, record.code, seconds)
             _log(scope, record, route, status, seconds)
 
 
@@ -155,7 +157,7 @@ def _log(scope: Scope, record: RequestRecord, route: str, status: int, seconds: 
     level = logging.INFO
     if record.failure is not None:
         level = logging.ERROR if record.code == INTERNAL else logging.WARNING
-    elif route in _QUIET_ROUTES and record.code == "ok":
+    elif route in _QUIET_ROUTES and record.code == OK:
         level = logging.DEBUG
     log_event(
         logger,
@@ -170,7 +172,3 @@ def _log(scope: Scope, record: RequestRecord, route: str, status: int, seconds: 
         seconds=round(seconds, 6),
         **record.details,
     )
-
-
-# Asked every few seconds by machines; a line each would bury the requests of people.
-_QUIET_ROUTES = frozenset({"/livez", "/readyz", "/health", "/metrics"})

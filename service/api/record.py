@@ -9,6 +9,8 @@ from typing import Any
 
 from starlette.types import Scope
 
+from service.metrics import OK
+
 _KEY = "seq2serve.record"
 
 
@@ -19,14 +21,14 @@ class RequestRecord:
     Attributes:
         request_id: The client's `X-Request-ID`, or one of ours.
         task: The task of the model that answered, or "none".
-        code: "ok" or the error's code.
+        code: `OK` or the error's code.
         failure: What made it a 5xx answer, for the log.
         details: More keys for the log line: model, number of texts, tokens, stage seconds.
     """
 
     request_id: str
     task: str = "none"
-    code: str = "ok"
+    code: str = OK
     failure: BaseException | None = None
     details: dict[str, Any] = field(default_factory=dict)
 

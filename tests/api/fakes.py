@@ -219,7 +219,7 @@ class FakeModels:
 
     def _served(self, manifest: Manifest, settings: Settings, metrics: Metrics) -> ServedModel:
         engine = self.engines.setdefault(manifest.name, FakeEngine())
-        observer = metrics.add_model(model_info(manifest, "cpu", engine_limits(settings)))
+        observer = metrics.models.add(model_info(manifest, "cpu", engine_limits(settings)))
         self.observers[manifest.name] = observer
         is_translator = manifest.task is Task.TRANSLATION
         pipeline = self.translator if is_translator else self.summarizer

@@ -28,10 +28,10 @@ def metrics() -> Metrics:
     metrics = Metrics(
         "1.2.3", "auto", [("/translate", Task.TRANSLATION)], ["overloaded", "internal"]
     )
-    metrics.add_model(
+    metrics.models.add(
         ModelInfo("en-de", "1", Task.TRANSLATION, [Direction("en", "de")], "0a1b", "cpu", 100, 1000)
     )
-    metrics.watch_model("en-de", lambda: True)
+    metrics.models.watch("en-de", lambda: True)
     metrics.watch_readiness(lambda: True)
     return metrics
 

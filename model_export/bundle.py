@@ -1,6 +1,7 @@
 """The `export` step: a trained network as a bundle, not yet verified."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -10,15 +11,16 @@ from onnx import helper
 from model_export import checkpoint
 from model_export.config import Recipe
 from model_export.corpus import CorpusReport, read_report
-from model_export.dataset import source_prefixes
+from model_export.dataset import dev_sources, source_prefixes
 from model_export.errors import CheckpointError
 from model_export.export.advance import AdvanceConfig, advance_graph
 from model_export.export.encode import encode_graph
 from model_export.export.graph import WEIGHTS_NAME, WeightsFile
 from model_export.export.half import halved
-from model_export.export.linear import round_weights
+from model_export.export.linear import Rounding, round_weights
 from model_export.export.network import DecoderStep, Embedding
 from model_export.export.output import OutputLayer
+from model_export.export.ranges import measure
 from model_export.export.rearrange import rearrange_graph
 from model_export.marks import mark_ids
 from model_export.model.seq2seq import Seq2Seq
@@ -48,6 +50,9 @@ from service.text.tokenizer import Tokenizer
 # Steps of one `advance`: the engine admits and retires between calls, so fewer steps mean a
 # shorter wait and more of them fewer calls.
 STEPS = 8
+
+# Dev sources that the ranges of activations are measured on.
+_MEASURED_SOURCES = 256
 
 _GOLDEN_NAME = "golden.jsonl"
 _REARRANGE_NAME = "rearrange.onnx"
@@ -97,7 +102,8 @@ def export_bundle(recipe: Recipe, run: Path, bundle: Path) -> Manifest:
         shutil.rmtree(bundle)
     bundle.mkdir(parents=True, exist_ok=True)
     shortlist = build_shortlist(recipe.shortlist, run, tokenizer)
-    graphs, signature = write_graphs(network, ids, bundle, shortlist)
+    sources = dev_sources(recipe, run, tokenizer, _MEASURED_SOURCES)
+    graphs, signature = write_graphs(network, ids, bundle, shortlist, measure(network, sources))
     shutil.copyfile(run / VOCABULARY_NAME, bundle / VOCABULARY_NAME)
     write_golden(bundle / _GOLDEN_NAME, [])
     manifest = Manifest(
@@ -133,7 +139,11 @@ def export_bundle(recipe: Recipe, run: Path, bundle: Path) -> Manifest:
 
 
 def write_graphs(
-    network: Seq2Seq, ids: SpecialIds, directory: Path, shortlist: Shortlist | None
+    network: Seq2Seq,
+    ids: SpecialIds,
+    directory: Path,
+    shortlist: Shortlist | None,
+    roundings: Mapping[str, Rounding],
 ) -> tuple[dict[Precision, Graphs], dict[str, Signature]]:
     """Write both graphs at both precisions and the weights they share.
 
@@ -142,6 +152,7 @@ def write_graphs(
         ids: The vocabulary's special ids.
         directory: Where the files go.
         shortlist: What the int8 graphs score; None to score the whole vocabulary.
+        roundings: Of the encoder's layers, from `measure`.
 
     Returns:
         File names by precision, and the signature of each file.
@@ -156,7 +167,7 @@ def write_graphs(
     graphs: dict[Precision, Graphs] = {}
     signature: dict[str, Signature] = {}
     models = {
-        precision: _graphs(network, step, output, weights, precision)
+        precision: _graphs(network, step, output, weights, precision=precision, roundings=roundings)
         for precision in (Precision.INT8, Precision.FLOAT)
     }
     floats = models[Precision.FLOAT]
@@ -186,7 +197,9 @@ def _graphs(
     step: DecoderStep,
     output: OutputLayer,
     weights: WeightsFile,
+    *,
     precision: Precision,
+    roundings: Mapping[str, Rounding],
 ) -> tuple[onnx.ModelProto, onnx.ModelProto]:
     """`encode` and `advance`."""
     config = AdvanceConfig(
@@ -197,7 +210,7 @@ def _graphs(
         precision=precision,
     )
     return (
-        encode_graph(network, step, weights, precision),
+        encode_graph(network, step, weights, precision, roundings),
         advance_graph(step, output, weights, config),
     )
 

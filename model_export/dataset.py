@@ -152,6 +152,27 @@ def source_prefixes(recipe: Recipe, tokenizer: Tokenizer) -> dict[Direction, tup
     }
 
 
+def dev_sources(recipe: Recipe, run: Path, tokenizer: Tokenizer, count: int) -> list[list[int]]:
+    """Dev sources from all of the split, each once, and one as long as the model takes.
+
+    Returns:
+        Up to `count` of them and the long one, each with prefix and end mark; none when the
+        run has no dev lines.
+    """
+    limit = recipe.limits.max_source_tokens
+    prefixes = source_prefixes(recipe, tokenizer)
+    lines = list(read_split(run, Split.DEV))
+    sources: dict[tuple[int, ...], None] = {}
+    for line in lines[:: max(1, len(lines) // count)][:count]:
+        ids = [*prefixes[line.direction], *tokenizer.encode(line.source)]
+        sources[(*ids[: limit - 1], tokenizer.end_id)] = None
+    if not sources:
+        return []
+    found = [list(source) for source in sources]
+    joined = [token for source in found for token in source[:-1]]
+    return [*found, [*joined[: limit - 1], tokenizer.end_id]]
+
+
 def batch_plan(pairs: Pairs, batch_tokens: int, seed: int, epoch: int) -> list[IntArray]:
     """Positions of one epoch's batches: every pair once, in random order.
 

@@ -19,8 +19,7 @@ from tqdm import tqdm
 
 from model_export.bundle import digests, load_network
 from model_export.config import Recipe
-from model_export.corpus import Split, read_split
-from model_export.dataset import source_prefixes
+from model_export.dataset import dev_sources
 from model_export.errors import VerificationError
 from model_export.export.linear import round_weights
 from model_export.model.search import TorchDecoder
@@ -32,7 +31,6 @@ from service.decoding.batch import decode
 from service.decoding.contract import DecoderModel
 from service.decoding.runtime import Device
 from service.domain import DecodedHypothesis, SearchOptions
-from service.text.tokenizer import Tokenizer
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +80,9 @@ def verify_bundle(recipe: Recipe, run: Path, bundle: Path) -> Verification:
         precision: load_model(bundle, manifest, precision, Device.CPU, threads=1)
         for precision in manifest.graphs
     }
-    sources = _dev_sources(recipe, run, tokenizer)
+    sources = dev_sources(recipe, run, tokenizer, SOURCES)
+    if not sources:
+        raise VerificationError("the run has no dev set to compare on")
     options = _options(manifest)
     float_model = models[Precision.FLOAT]
     difference = _compare_steps(torch_model, float_model, sources, options)
@@ -130,23 +130,6 @@ def verify_bundle(recipe: Recipe, run: Path, bundle: Path) -> Verification:
         100 * int8_equal,
     )
     return verification
-
-
-def _dev_sources(recipe: Recipe, run: Path, tokenizer: Tokenizer) -> list[list[int]]:
-    """The first dev sources, each once, and one as long as the model takes."""
-    limit = recipe.limits.max_source_tokens
-    sources: dict[tuple[int, ...], None] = {}
-    prefixes = source_prefixes(recipe, tokenizer)
-    for line in read_split(run, Split.DEV):
-        ids = [*prefixes[line.direction], *tokenizer.encode(line.source)]
-        sources[(*ids[: limit - 1], tokenizer.end_id)] = None
-        if len(sources) == SOURCES:
-            break
-    if not sources:
-        raise VerificationError("the run has no dev set to compare on")
-    found = [list(source) for source in sources]
-    joined = [token for source in found for token in source[:-1]]
-    return [*found, [*joined[: limit - 1], tokenizer.end_id]]
 
 
 def _options(manifest: Manifest) -> SearchOptions:

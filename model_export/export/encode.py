@@ -1,19 +1,26 @@
 """The `encode` graph: token ids in, memory and first decoder state out."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import onnx
 
+from model_export.export.encoder import Encoder
 from model_export.export.graph import Graph, WeightsFile
-from model_export.export.linear import operand
-from model_export.export.network import DecoderStep, Encoder, Source, source_mask
+from model_export.export.linear import Rounding, operand
+from model_export.export.network import DecoderStep, Source, source_mask
 from model_export.model.seq2seq import Seq2Seq
 from service.bundle.manifest import Precision
 
 
 def encode_graph(
-    network: Seq2Seq, step: DecoderStep, weights: WeightsFile, precision: Precision
+    network: Seq2Seq,
+    step: DecoderStep,
+    weights: WeightsFile,
+    precision: Precision,
+    roundings: Mapping[str, Rounding],
 ) -> onnx.ModelProto:
-    """Build `encode`.
+    """Build `encode`; `roundings` are of the encoder's layers, as `ranges.measure` finds them.
 
     Inputs are ids [B, S] and lengths [B], int64. Outputs, float32: `state.hidden` [B, D]; with
     attention `memory.values` [B, S, D] and, unless they are the values, `memory.keys` [B, S, D],
@@ -23,7 +30,8 @@ def encode_graph(
     graph = Graph("encode", weights)
     ids = graph.input("ids", np.int64, ["B", "S"])
     lengths = graph.input("lengths", np.int64, ["B"])
-    source = Encoder(network.encoder)(graph, step.embedding.rows(graph, ids), lengths)
+    encoder = Encoder(network.encoder, roundings)
+    source = encoder(graph, step.embedding.rows(graph, ids), lengths, precision)
     summary = operand(graph, source.summary, precision)
     initial = step.initial(graph, summary, precision)
     graph.output("state.hidden", graph.op("Tanh", initial), np.float32, ["B", size])

@@ -2,14 +2,14 @@
 
 Every weight is stored once, as signed int8 with one scale per output channel (symmetric).
 `Precision.FLOAT` graphs turn it back into float32, which the runtime does once, when it loads
-the graph. `Precision.INT8` graphs multiply in integers wherever the activation lies in
-[-1, 1], which everything the decoder multiplies does (its states, and the encoders' outputs,
-end in tanh): a fixed scale of 1 / 127 needs no calibration, and since an integer
-sum does not depend on its order, a row's product is the same bits in any batch. Activations
-are unsigned with a zero point in the middle, because that is the product with signed weights
-that processors have instructions for.
+the graph. `Precision.INT8` graphs multiply in integers wherever the activation's range is known:
+everything the decoder multiplies lies in [-1, 1] (its states, and the encoders' outputs, end in
+tanh), which takes a fixed scale of 1 / 127; what a self-attention encoder multiplies was measured
+(`model_export.export.ranges`). Scales are constants, and since an integer sum does not depend on
+its order, a row's product is the same bits in any batch. Activations are unsigned, because that
+is the product with signed weights that processors have instructions for.
 
-Jacob et al. 2018 (integer-arithmetic-only inference), eq. 1 with zero points of 0.
+Jacob et al. 2018 (integer-arithmetic-only inference), eq. 1 with zero points of 0 for weights.
 """
 
 import copy
@@ -29,6 +29,32 @@ _LARGEST = 127
 # How integers stand for the left side of a product, which lies in [-1, 1].
 OPERAND_SCALE = 1 / _LARGEST
 OPERAND_ZERO = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Rounding:
+    """How uint8 stands for floats: ``x = scale * (integer - zero)``; beyond, values are cut.
+
+    Attributes:
+        scale: What one step of the integer is worth.
+        zero: The integer that stands for 0.
+    """
+
+    scale: float
+    zero: int
+
+    @classmethod
+    def within(cls, least: float, largest: float) -> "Rounding":
+        """For values of this range: all 255 steps above 0 where none is negative, else 127."""
+        if least >= 0:
+            return cls(max(largest, _TINY) / 255, 0)
+        return cls(max(-least, largest, _TINY) / _LARGEST, OPERAND_ZERO)
+
+
+# A range of nothing at all still needs a scale.
+_TINY = 1e-6
+
+BOUNDED = Rounding(OPERAND_SCALE, OPERAND_ZERO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,23 +120,32 @@ def dequantized(graph: Graph, name: str, matrix: QuantizedMatrix) -> str:
     return graph.op("Mul", graph.cast(values, np.float32), scales)
 
 
-def operand(graph: Graph, value: str, precision: Precision) -> str:
-    """`value`, within [-1, 1], as the left side of a `Linear`'s product.
+def operand(graph: Graph, value: str, precision: Precision, rounding: Rounding = BOUNDED) -> str:
+    """`value` as the left side of a `Linear`'s product.
 
-    For integers that is uint8 of scale 1 / 127 and zero point 128; what several products
-    take is rounded once, and operands can be joined along their last axis.
+    For integers that is uint8, rounded as said, by default for values within [-1, 1]; what
+    several products take is rounded once, and operands of the same rounding can be joined
+    along their last axis.
     """
     if precision is Precision.FLOAT:
         return value
     return graph.op(
         "QuantizeLinear",
         value,
-        graph.const(OPERAND_SCALE, np.float32),
-        graph.const(OPERAND_ZERO, np.uint8),
+        graph.const(rounding.scale, np.float32),
+        graph.const(rounding.zero, np.uint8),
     )
 
 
-def integer_product(graph: Graph, value: str, matrix: str, scales: str, bias: str | None) -> str:
+def integer_product(
+    graph: Graph,
+    value: str,
+    matrix: str,
+    scales: str,
+    bias: str | None,
+    *,
+    rounding: Rounding = BOUNDED,
+) -> str:
     """``x W + b`` [..., O] for an integer `operand` [..., I].
 
     Args:
@@ -119,13 +154,14 @@ def integer_product(graph: Graph, value: str, matrix: str, scales: str, bias: st
         matrix: [I, O], int8.
         scales: Scale of each column of `matrix`, [O].
         bias: b, [O].
+        rounding: How `value` was rounded.
     """
     inputs = [
         value,
         matrix,
-        graph.const(OPERAND_SCALE, np.float32),
+        graph.const(rounding.scale, np.float32),
         scales,
-        graph.const(OPERAND_ZERO, np.uint8),
+        graph.const(rounding.zero, np.uint8),
         graph.const(0, np.int8),
     ]
     if bias is not None:
@@ -152,12 +188,14 @@ class Linear:
         """Round a weight [I, O]."""
         return cls(name, QuantizedMatrix.of(matrix), bias)
 
-    def __call__(self, graph: Graph, value: str, precision: Precision) -> str:
-        """Apply to an `operand` [..., I]."""
+    def __call__(
+        self, graph: Graph, value: str, precision: Precision, rounding: Rounding = BOUNDED
+    ) -> str:
+        """Apply to an `operand` [..., I] of the same precision and rounding."""
         bias = None if self.bias is None else graph.weight(f"{self.name}.bias", self.bias)
         if precision is Precision.INT8:
             matrix = graph.weight(f"{self.name}.int8", self.matrix.values)
             scales = graph.weight(f"{self.name}.scale", self.matrix.scales)
-            return integer_product(graph, value, matrix, scales, bias)
+            return integer_product(graph, value, matrix, scales, bias, rounding=rounding)
         product = graph.op("MatMul", value, dequantized(graph, self.name, self.matrix))
         return product if bias is None else graph.op("Add", product, bias)

@@ -1,6 +1,7 @@
 """Tiny networks exported once per test session, with their PyTorch twins."""
 
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -12,9 +13,10 @@ from model_export.config import AttentionKind, EncoderKind
 from model_export.export.advance import AdvanceConfig, advance_graph
 from model_export.export.encode import encode_graph
 from model_export.export.graph import WeightsFile
-from model_export.export.linear import round_weights
+from model_export.export.linear import Rounding, round_weights
 from model_export.export.network import DecoderStep, Embedding
 from model_export.export.output import OutputLayer
+from model_export.export.ranges import measure
 from model_export.model.search import TorchDecoder
 from service.bundle.manifest import Graphs, Precision, Signature
 from service.decoding.runtime import Device, OnnxModel
@@ -27,6 +29,7 @@ from tests.networks import (
     START,
     UNKNOWN,
     loud_network,
+    random_sources,
     tiny_config,
 )
 
@@ -47,6 +50,7 @@ class Exported:
     shortlist: Shortlist | None
     graphs: dict[Precision, Graphs]
     signature: dict[str, Signature]
+    roundings: Mapping[str, Rounding]
 
     def model(self, precision: Precision, advance: str | None = None) -> OnnxModel:
         """The graphs of a precision; `advance` names another file than the exported one."""
@@ -68,7 +72,7 @@ class Exported:
         step = DecoderStep(network, embedding)
         output = OutputLayer(network, embedding, IDS)
         weights = WeightsFile()
-        encode_graph(network, step, weights, precision)
+        encode_graph(network, step, weights, precision, self.roundings)
         config = AdvanceConfig(
             steps=STEPS,
             unrolled=unrolled,
@@ -104,9 +108,11 @@ def exported(
     _DIRECTORIES.append(tempfile.TemporaryDirectory())
     directory = Path(_DIRECTORIES[-1].name)
     shortlist = random_shortlist(vocabulary_size, per_token) if per_token else None
-    graphs, signature = write_graphs(network, IDS, directory, shortlist)
+    measured = random_sources([5, 40, 1, 17], vocabulary_size=vocabulary_size, seed=1)
+    roundings = measure(network, measured)
+    graphs, signature = write_graphs(network, IDS, directory, shortlist, roundings)
     torch_model = TorchDecoder(network, start_id=START, end_id=END, steps=STEPS)
-    return Exported(torch_model, directory, shortlist, graphs, signature)
+    return Exported(torch_model, directory, shortlist, graphs, signature, roundings)
 
 
 FREQUENT = 64

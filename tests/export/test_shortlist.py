@@ -29,7 +29,7 @@ def network() -> Exported:
 def whole(network: Exported, tmp_path_factory: pytest.TempPathFactory) -> OnnxModel:
     """The int8 graphs of the same network without a shortlist."""
     directory = tmp_path_factory.mktemp("whole")
-    graphs, _ = write_graphs(network.torch.network, IDS, directory, None)
+    graphs, _ = write_graphs(network.torch.network, IDS, directory, None, network.roundings)
     names = graphs[Precision.INT8]
     files = (directory / names.encode, directory / names.advance)
     return OnnxModel(*files, IDS, Device.CPU, threads=1)
@@ -43,7 +43,7 @@ def test_a_list_of_everything_changes_nothing(
     rest = np.setdiff1d(np.arange(VOCABULARY), frequent)
     everything = Shortlist(frequent, np.tile(rest, (VOCABULARY, 1)))
     directory = tmp_path_factory.mktemp("everything")
-    graphs, _ = write_graphs(network.torch.network, IDS, directory, everything)
+    graphs, _ = write_graphs(network.torch.network, IDS, directory, everything, network.roundings)
     names = graphs[Precision.INT8]
     files = (directory / names.encode, directory / names.advance)
     listed = OnnxModel(*files, IDS, Device.CPU, threads=1, shortlist=everything)

@@ -21,6 +21,7 @@ from service.api.bookkeeping import Bookkeeper
 from service.api.catalogue import Catalogue
 from service.api.context import ApiContext
 from service.api.deepl.routes import deepl_routes, deepl_translate_routes
+from service.api.detection import Detecting
 from service.api.errors import error_codes, handle_http_error, handle_service_error
 from service.api.files import download_routes, file_routes
 from service.api.job_work import JobCraft
@@ -90,7 +91,7 @@ def create_app(
         catalogue=catalogue,
         lifecycle=lifecycle or Lifecycle(),
         metrics=metrics,
-        detector=LanguageDetector(languages) if languages else None,
+        detecting=Detecting(partial(LanguageDetector, languages)) if languages else None,
         ledger=None if bookkeeper is None else bookkeeper.ledger,
         glossaries=_glossaries(settings),
     )

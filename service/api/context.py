@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 
 from service.access.ledger import Ledger
 from service.api.catalogue import Catalogue
+from service.api.detection import Detecting
 from service.api.lifecycle import Lifecycle, Phase
 from service.api.usage import Usage
 from service.metrics import Metrics
 from service.settings import Settings
-from service.text.detect import LanguageDetector
 from service.text.glossary_files import Glossaries
 
 
@@ -20,7 +20,7 @@ class ApiContext:
     catalogue: Catalogue
     lifecycle: Lifecycle
     metrics: Metrics
-    detector: LanguageDetector | None
+    detecting: Detecting | None
     glossaries: Glossaries
     usage: Usage = field(default_factory=Usage)
     ledger: Ledger | None = None

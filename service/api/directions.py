@@ -14,7 +14,7 @@ from service.domain import Direction
 from service.errors import UnsupportedLanguage
 from service.markup.document import Markup
 from service.markup.reading import text_without_tags
-from service.text.detect import CHARACTERS
+from service.text.detect import CHARACTERS, Findings
 
 AUTO = "auto"
 
@@ -34,7 +34,7 @@ class Assignment:
     detected: DetectedLanguage | None
 
 
-def assignments_of(
+async def assignments_of(
     context: ApiContext,
     texts: Sequence[str],
     source: str,
@@ -58,6 +58,7 @@ def assignments_of(
     Raises:
         UnsupportedLanguage: No model translates like that, or a text is clearly in a language
             that is not served.
+        Unavailable: The language detector cannot be loaded.
         UnknownModel: There is no model of that name.
         RequestError: The model of that name does something else.
     """
@@ -66,7 +67,7 @@ def assignments_of(
     if source == AUTO:
         if markup is not None:
             texts = [text_without_tags(text, markup, CHARACTERS) for text in texts]
-        guesses = [_detect(context, target, text) for text in texts]
+        guesses = await _detected(context, target, texts)
         directions = [Direction(guess.language, target) for guess in guesses]
         return [
             Assignment(direction, _model(catalogue, direction, model, with_terms), guess)
@@ -94,28 +95,32 @@ def summarizer_of(catalogue: Catalogue, language: str | None, model: str | None)
     return Assignment(direction, summarizer, None)
 
 
-def _detect(context: ApiContext, target: str, text: str) -> DetectedLanguage:
-    """The likeliest of the languages that make sense: the target, and what leads to it.
+async def _detected(
+    context: ApiContext, target: str, texts: Sequence[str]
+) -> list[DetectedLanguage]:
+    """Of each text, the likeliest language that makes sense: the target, or what leads to it.
 
     Raises:
-        UnsupportedLanguage: The text is clearly in another language, or nothing leads to
-            the target.
+        UnsupportedLanguage: A text is clearly in another language, or nothing leads to the
+            target.
+        Unavailable: The detector cannot be loaded.
     """
     sources = context.catalogue.sources_of(target)
-    assert context.detector is not None, "there is one where there are translators"
-    foreign = context.detector.foreign(text)
+    assert context.detecting is not None, "there is one where there are translators"
+    found = await context.detecting.study(texts)
+    return [_guess(each, sources, target) for each in found]
+
+
+def _guess(findings: Findings, sources: Sequence[str], target: str) -> DetectedLanguage:
+    foreign = findings.foreign
     if foreign is not None:
         raise UnsupportedLanguage(
             f"source auto: the text looks like {foreign.language} "
             f"({foreign.confidence:.0f} % sure); to {target}, it can be: {', '.join(sources)}; "
             "name the source if the guess is wrong"
         )
-    likeliest = next(
-        detection
-        for detection in context.detector.rank(text)
-        if detection.language in (*sources, target)
-    )
-    return DetectedLanguage(language=likeliest.language, confidence=round(likeliest.confidence, 1))
+    guess = findings.source(sources, target)
+    return DetectedLanguage(language=guess.language, confidence=round(guess.confidence, 1))
 
 
 def _model(

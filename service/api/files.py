@@ -99,7 +99,7 @@ def file_routes(context: ApiContext, results: Results) -> APIRouter:
             with WhileWanted(request.receive, context.lifecycle, deadline.timeout_s):
                 document = await asyncio.to_thread(open_document, extension, sent.content, limits)
                 charge(request.scope, _characters(document.passages, settings))
-                assigned = _assigned(context, document, wanted)
+                assigned = await _assigned(context, document, wanted)
                 [glossaries] = glossaries_of(context, wanted, [assigned])
                 jobs = _jobs(document.passages, assigned, glossaries, deadline.instant_s)
                 answers = await run_in_portions(jobs)
@@ -162,10 +162,10 @@ def _characters(passages: Sequence[Passage], settings: Settings) -> int:
     return sum(characters)
 
 
-def _assigned(context: ApiContext, document: Document, wanted: FileRequest) -> Assignment:
+async def _assigned(context: ApiContext, document: Document, wanted: FileRequest) -> Assignment:
     """All of a document goes the same way."""
     sample = "\n".join(map(plain_text, document.passages[:_SAMPLE_CHARACTERS]))
-    [assigned] = assignments_of(
+    [assigned] = await assignments_of(
         context,
         [sample[:_SAMPLE_CHARACTERS]],
         wanted.source,

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from service import __version__
 from service.api.answers import Job, unchanged
 from service.api.context import ApiContext
+from service.api.directions import Assignment
 from service.api.requests import SummarizeRequest, TranslateRequest, validated
 from service.api.responses import Answer
 from service.api.summarize import summarize_body, summarize_jobs
@@ -19,6 +20,7 @@ from service.errors import ServiceError, TooLarge
 from service.jobs.job import JobPiece
 from service.pipeline.pieces import Piece, joined, pieces_of
 from service.pipeline.response import TextResponse
+from service.settings import Settings
 
 Wanted = TranslateRequest | SummarizeRequest
 
@@ -45,30 +47,47 @@ class JobCraft:
     async def open(self, kind: str, request: bytes) -> "JobWork":
         """See `Craft.open`."""
         fields = await asyncio.to_thread(json.loads, request)
-        return await asyncio.to_thread(JobWork, self._context, validated(TASKS[kind], fields))
+        wanted = await asyncio.to_thread(validated, TASKS[kind], fields)
+        return await open_work(self._context, wanted)
+
+
+async def open_work(context: ApiContext, wanted: Wanted) -> "JobWork":
+    """Find out who answers.
+
+    Raises:
+        RequestError: Nobody can.
+        Unavailable: The language is to be detected, and there is no room for what does it.
+    """
+    patient = wanted.model_copy(update={"priority": "batch"})
+    if isinstance(patient, TranslateRequest):
+        made = await translate_jobs(context, patient, _as_list(patient.q), math.inf)
+    else:
+        made = summarize_jobs(context, patient, _as_list(patient.text), math.inf)
+    return JobWork(context.settings, wanted, *made)
 
 
 class JobWork:
     """A job that can be answered; a `service.jobs.desk.OpenJob`."""
 
-    def __init__(self, context: ApiContext, wanted: Wanted) -> None:
-        """Find out who answers; may take a while for long texts whose language is not named.
+    def __init__(
+        self,
+        settings: Settings,
+        wanted: Wanted,
+        jobs: Sequence[Job],
+        assigned: Sequence[Assignment],
+    ) -> None:
+        """Nothing is asked yet; see `open_work`.
 
         Args:
-            context: The service.
+            settings: Of the service.
             wanted: What is asked for.
-
-        Raises:
-            RequestError: Nobody can.
+            jobs: Its texts, and who answers them.
+            assigned: The same.
         """
-        self._settings = context.settings
+        self._settings = settings
         self._wanted = wanted
-        patient = wanted.model_copy(update={"priority": "batch"})
-        if isinstance(patient, TranslateRequest):
-            made = translate_jobs(context, patient, _as_list(patient.q), math.inf)
-        else:
-            made = summarize_jobs(context, patient, _as_list(patient.text), math.inf)
-        self._jobs, self._assigned = made
+        self._jobs = jobs
+        self._assigned = assigned
 
     @property
     def maker(self) -> str:

@@ -12,7 +12,7 @@ from service.api.access import KEY_FIELDS, charge, principal_of
 from service.api.context import ApiContext
 from service.api.errors import error_response
 from service.api.job_documents import DELETE_JOB, JOB, JOB_RESULT, SUBMIT_JOB
-from service.api.job_work import TASKS, JobWork, Wanted
+from service.api.job_work import TASKS, Wanted, open_work
 from service.api.reading import read_fields
 from service.api.record import record_of
 from service.api.requests import TranslateRequest, validated
@@ -36,7 +36,7 @@ def job_routes(context: ApiContext, desk: JobDesk) -> APIRouter:
             # In threads: what is nothing for a text takes a while for a book.
             kind, wanted = await asyncio.to_thread(_wanted, await read_fields(request))
             charge(request.scope, _length(wanted, context.settings))
-            work = await asyncio.to_thread(JobWork, context, wanted)
+            work = await open_work(context, wanted)
             await work.refuse_options()
             pieces = await asyncio.to_thread(work.pieces)
             kept = wanted.model_dump_json(by_alias=True, exclude_unset=True, exclude=_NOT_KEPT)

@@ -53,15 +53,16 @@ def language_routes(context: ApiContext) -> APIRouter:
     async def detect(request: Request) -> Response:
         with context.lifecycle.working():
             wanted = validated(DetectRequest, await read_fields(request))
-            if context.detector is None:
+            if context.detecting is None:
                 raise UnknownModel("no model of this service translates, so nothing is detected")
+            [found] = await context.detecting.study([wanted.q])
             return JSONResponse(
                 [
                     {
                         "language": detection.language,
                         "confidence": round(detection.confidence, 1),
                     }
-                    for detection in context.detector.rank(wanted.q)
+                    for detection in found.ranking
                 ]
             )
 

@@ -33,7 +33,7 @@ def translate_routes(context: ApiContext) -> APIRouter:
             texts = texts_of(wanted.q, "q", context.settings.max_texts)
             charge(request.scope, sum(map(len, texts)))
             deadline = deadline_of(wanted.timeout_s, context.settings)
-            jobs, assigned = translate_jobs(context, wanted, texts, deadline.instant_s)
+            jobs, assigned = await translate_jobs(context, wanted, texts, deadline.instant_s)
             if wanted.stream:
                 refuse_list(wanted.q, "q")
                 return EventStream(
@@ -54,7 +54,7 @@ def translate_routes(context: ApiContext) -> APIRouter:
     return router
 
 
-def translate_jobs(
+async def translate_jobs(
     context: ApiContext, wanted: TranslateRequest, texts: Sequence[str], deadline_s: float
 ) -> tuple[list[Job], list[Assignment]]:
     """What the texts of a request ask of whom.
@@ -62,7 +62,7 @@ def translate_jobs(
     Raises:
         RequestError: Nobody can do it.
     """
-    assigned = assignments_of(
+    assigned = await assignments_of(
         context,
         texts,
         wanted.source,

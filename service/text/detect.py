@@ -2,11 +2,11 @@
 
 py3langid: naive Bayes over byte n-grams for 140 languages, the model in its wheel, nothing
 asked of the network. It needs half a second and 80 MB to load, and 66 MB in the temporary directory
-for that half second, so it is loaded with the first question.
+for that half second.
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,6 +14,9 @@ from service.errors import Unavailable
 
 # More of a text makes the guess no better.
 CHARACTERS = 4_000
+# A text is in the language it is to be translated to if that is so many times likelier than any
+# other: who asks for a translation rarely has one already.
+_CLEARLY = 1.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,32 @@ class Detection:
     confidence: float
 
 
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What one look at a text tells.
+
+    Attributes:
+        ranking: Every served language, the likeliest first; all 0 for a text without letters.
+        foreign: The language that is not served and likelier than all others together, if any.
+    """
+
+    ranking: tuple[Detection, ...]
+    foreign: Detection | None
+
+    def source(self, sources: Collection[str], target: str) -> Detection:
+        """The language of a text that is to be translated.
+
+        Args:
+            sources: Served languages that can be translated to `target`, at least one.
+            target: Served, too; the answer when it is clearly likelier than all of them.
+        """
+        likeliest = next(each for each in self.ranking if each.language in sources)
+        for each in self.ranking:
+            if each.language == target and each.confidence > _CLEARLY * likeliest.confidence:
+                return each
+        return likeliest
+
+
 class _Identifier(Protocol):
     def rank(self, text: str) -> list[tuple[str, float]]: ...
 
@@ -39,48 +68,60 @@ class LanguageDetector:
     """Chooses among `languages`. Safe from several threads."""
 
     def __init__(self, languages: Sequence[str]) -> None:
-        """Take the served languages, most likely first: ties go to the earlier one.
+        """Load the model, if this process has not yet; that takes half a second.
 
         Args:
             languages: ISO 639-1 codes, a region or script may follow ("pt-BR"); at least one.
+                Ties go to the earlier one.
+
+        Raises:
+            Unavailable: There is no room for it.
         """
         assert languages, "a service without languages detects none"
-        self._languages = tuple(languages)
+        self._languages = {code: code.split("-")[0].lower() for code in languages}
+        self._served = frozenset(self._languages.values())
+        self._identifier = _identifier()
 
-    def rank(self, text: str) -> list[Detection]:
-        """Every served language, the most likely first; all 0 for a text without letters."""
-        sample = text[:CHARACTERS]
-        probabilities: dict[str, float] = {}
-        if any(character.isalpha() for character in sample):
-            probabilities = dict(_identifier().rank(sample))
-        detections = [
-            Detection(code, 100 * probabilities.get(code.split("-")[0].lower(), 0.0))
-            for code in self._languages
-        ]
-        return sorted(detections, key=lambda detection: -detection.confidence)
+    def study(self, text: str) -> Findings:
+        """Look at a text: 30 microseconds, and 80 more for every 1,000 characters.
 
-    def detect(self, text: str) -> Detection:
-        """The most likely served language."""
-        return self.rank(text)[0]
-
-    def foreign(self, text: str) -> Detection | None:
-        """The language that is not served and more likely than all others together, if any.
-
-        On 1,500 Tatoeba sentences each, 93 % of the French ones are found out when English and
-        German are served, and 0.1 % of the English and German ones are refused wrongly.
+        Of Tatoeba's dev sentences, 97 % of the 2,000 French ones are found to be foreign when
+        English and German are served, and 2 of the 4,532 English and German ones wrongly are.
         """
-        if not any(character.isalpha() for character in text):
-            return None
-        code, probability = _identifier().rank(text)[0]
-        served = {language.split("-")[0].lower() for language in self._languages}
-        if probability <= 0.5 or code in served:
-            return None
-        return Detection(code, 100 * probability)
+        sample = text[:CHARACTERS]
+        ranked: list[tuple[str, float]] = []
+        if any(character.isalpha() for character in sample):
+            ranked = self._identifier.rank(_in_running_text(sample))
+        probabilities = dict(ranked)
+        detections = [
+            Detection(code, 100 * probabilities.get(known, 0.0))
+            for code, known in self._languages.items()
+        ]
+        foreign = [
+            Detection(code, 100 * probability)
+            for code, probability in ranked[:1]
+            if probability > 0.5 and code not in self._served
+        ]
+        return Findings(
+            tuple(sorted(detections, key=lambda detection: -detection.confidence)),
+            foreign[0] if foreign else None,
+        )
+
+
+def _in_running_text(text: str) -> str:
+    """A text as it would stand in the middle of a longer one, where the model learned languages.
+
+    Many of its n-grams begin or end at a space, which a text of one word lacks; and the capital
+    that texts begin with says nothing of their language. Worked case: "Save" is " save ".
+    Capitals throughout the model's own code takes for small letters.
+    """
+    text = text.strip()
+    return f" {text} " if text.isupper() else f" {text[:1].lower()}{text[1:]} "
 
 
 @functools.cache
 def _identifier() -> _Identifier:
-    # Two threads that ask first at the same time both load; one of the two is kept.
+    """One for all detectors of the process."""
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     identifier: _Identifier

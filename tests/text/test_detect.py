@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.errors import Unavailable
-from service.text.detect import LanguageDetector, _identifier
+from service.text.detect import Detection, Findings, LanguageDetector, _identifier
 
 
 @pytest.fixture(scope="module")
@@ -26,25 +26,56 @@ def detector() -> LanguageDetector:
     ],
 )
 def test_knows_the_served_languages(detector: LanguageDetector, text: str, language: str) -> None:
-    detection = detector.detect(text)
-    assert detection.language == language
-    assert detection.confidence > 80
+    [first, *_] = detector.study(text).ranking
+    assert first.language == language
+    assert first.confidence > 80
 
 
 def test_is_not_sure_of_a_language_that_is_not_served(detector: LanguageDetector) -> None:
-    assert detector.detect("Missä on rautatieasema, olkaa hyvä?").confidence < 20
+    findings = detector.study("Missä on rautatieasema, olkaa hyvä?")
+    assert findings.ranking[0].confidence < 20
+    assert findings.foreign is not None
+    assert findings.foreign.language == "fi"
 
 
 @pytest.mark.parametrize("text", ["", "---", "12 + 30 = 42", "\U0001f415"])
 def test_a_text_without_letters_is_the_first_language_with_confidence_0(
     detector: LanguageDetector, text: str
 ) -> None:
-    detection = detector.detect(text)
-    assert (detection.language, detection.confidence) == ("en", 0)
+    findings = detector.study(text)
+    assert findings.ranking[0] == Detection("en", 0)
+    assert findings.foreign is None
+
+
+@pytest.mark.parametrize("word", ["Save", "Cancel", "Open", "Help", "Settings", "Search", "Yes"])
+def test_one_word_is_looked_at_as_in_running_text(detector: LanguageDetector, word: str) -> None:
+    for text in (word, word.lower(), word.upper(), f"\n{word} "):
+        assert detector.study(text).ranking[0].language == "en"
+
+
+class TestSource:
+    """The language of a text that is to be translated."""
+
+    def source(self, *, en: float, de: float, fr: float, target: str) -> str:
+        ranking = [Detection("en", en), Detection("de", de), Detection("fr", fr)]
+        ranking.sort(key=lambda each: -each.confidence)
+        sources = [code for code in ("en", "de") if code != target]
+        return Findings(tuple(ranking), None).source(sources, target).language
+
+    def test_is_the_likeliest_that_leads_to_the_target(self) -> None:
+        assert self.source(en=20, de=30, fr=50, target="fr") == "fr"
+        assert self.source(en=20, de=70, fr=10, target="fr") == "de"
+        assert self.source(en=20, de=10, fr=70, target="de") == "en"
+
+    def test_is_the_target_only_when_that_is_clearly_likelier(self) -> None:
+        assert self.source(en=40, de=30, fr=5, target="en") == "en"
+        assert self.source(en=35, de=30, fr=5, target="en") == "de"
+        assert self.source(en=0, de=0, fr=0, target="en") == "de"
 
 
 def test_region_and_script_do_not_matter_and_unknown_codes_are_unlikely() -> None:
-    ranked = LanguageDetector(["xx", "de-AT", "EN"]).rank("Wo ist bitte der Bahnhof?")
+    detector = LanguageDetector(["xx", "de-AT", "EN"])
+    ranked = detector.study("Wo ist bitte der Bahnhof?").ranking
     assert [detection.language for detection in ranked] == ["de-AT", "EN", "xx"]
     assert ranked[-1].confidence == 0
 
@@ -52,7 +83,7 @@ def test_region_and_script_do_not_matter_and_unknown_codes_are_unlikely() -> Non
 @given(text=st.one_of(st.text(), st.text(st.characters(categories=["Cs", "Lu"]))))
 @settings(max_examples=50)
 def test_ranks_every_served_language_once(detector: LanguageDetector, text: str) -> None:
-    ranked = detector.rank(text)
+    ranked = detector.study(text).ranking
     assert sorted(detection.language for detection in ranked) == ["de", "en", "fr"]
     confidences = [detection.confidence for detection in ranked]
     assert confidences == sorted(confidences, reverse=True)
@@ -67,4 +98,4 @@ def test_no_room_for_its_model_is_said_in_words(monkeypatch: pytest.MonkeyPatch)
     _identifier.cache_clear()
     monkeypatch.setattr(tempfile, "TemporaryFile", full)
     with pytest.raises(Unavailable, match="No space left on device; it needs 66 MB"):
-        LanguageDetector(["en"]).detect("Where is the station?")
+        LanguageDetector(["en"])

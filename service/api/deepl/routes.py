@@ -57,7 +57,7 @@ def deepl_translate_routes(context: ApiContext) -> APIRouter:
                 source = served_source(catalogue, wanted.source_lang)
             glossary = named(wanted.glossary_id, source, target) if wanted.glossary_id else None
             own = wanted.as_own(source, target, glossary)
-            plain, assigned = translate_jobs(context, own, texts, deadline.instant_s)
+            plain, assigned = await translate_jobs(context, own, texts, deadline.instant_s)
             boundaries, markup = wanted.boundaries, wanted.markup
             jobs = [
                 replace(job, request=replace(job.request, boundaries=boundaries, markup=markup))

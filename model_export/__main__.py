@@ -26,6 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         recipe = load_recipe(options.recipe)
+        if options.seed is not None:
+            recipe = recipe.with_seed(options.seed)
         run = options.run or Path("runs") / recipe.name
         bundle = options.bundle or Path("models") / recipe.name
         run.mkdir(parents=True, exist_ok=True)
@@ -51,6 +53,12 @@ def _parser() -> argparse.ArgumentParser:
         "dev data; evaluate: score what is served",
     )
     parser.add_argument("recipe", type=Path, help="a TOML file; see model_export/recipes")
+    parser.add_argument(
+        "--seed",
+        type=int,
+        help="instead of the recipe's; the model is then called NAME-seed-SEED, and so are its "
+        "directories",
+    )
     parser.add_argument(
         "--run", type=Path, help="working directory (default: runs/NAME); kept between steps"
     )

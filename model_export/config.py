@@ -200,6 +200,8 @@ class TrainingConfig(_Section):
     """Chance that a merge of the vocabulary is left out, drawn anew in every epoch; see
     `model_export.subwords`."""
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    r_drop: Annotated[float, Field(ge=0)] = 0.0
+    """Weight of the distance between two passes with other dropout (Liang et al. 2021)."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     clip_norm: Annotated[float, Field(gt=0)] = 1.0
     precision: Literal["bf16", "fp32"] = "bf16"
@@ -285,6 +287,11 @@ class Recipe(_Section):
             if direction_of(corpus, self.directions) not in self.directions:
                 raise ValueError(f"corpus {corpus.name!r} has a direction that the recipe has not")
         return self
+
+    def with_seed(self, seed: int) -> "Recipe":
+        """The same recipe with another seed, under a name of its own."""
+        training = self.training.model_copy(update={"seed": seed})
+        return self.model_copy(update={"name": f"{self.name}-seed-{seed}", "training": training})
 
     @property
     def target_marks(self) -> dict[str, str]:

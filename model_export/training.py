@@ -203,6 +203,7 @@ class _Trainer:
                 batch.targets.to(device),
                 label_smoothing=self.config.label_smoothing,
                 teacher_forcing=self.config.teacher_forcing.ratio(step),
+                r_drop=self.config.r_drop,
             )
         cost = cost / batch.target_tokens
         if not torch.isfinite(cost):
@@ -300,7 +301,11 @@ class _Trainer:
         ]
         checkpoint.save(
             self.directory / MODEL_NAME,
-            {"network": checkpoint.average(states), "progress": asdict(self.progress)},
+            # In half precision: the bundle's integers are coarser.
+            {
+                "network": {name: each.half() for name, each in checkpoint.average(states).items()},
+                "progress": asdict(self.progress),
+            },
         )
 
 

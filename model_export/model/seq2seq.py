@@ -9,7 +9,7 @@ from model_export.config import ModelConfig
 from model_export.model.decoder import Decoder
 from model_export.model.dropout import SequenceDropout
 from model_export.model.encoder import Encoded, build_encoder
-from model_export.model.loss import smoothed_cross_entropy
+from model_export.model.loss import r_drop_cross_entropy, smoothed_cross_entropy
 
 
 class Seq2Seq(nn.Module):
@@ -59,6 +59,7 @@ class Seq2Seq(nn.Module):
         *,
         label_smoothing: float = 0.0,
         teacher_forcing: float = 1.0,
+        r_drop: float = 0.0,
     ) -> Tensor:
         """Training cost, to be minimised.
 
@@ -69,10 +70,14 @@ class Seq2Seq(nn.Module):
             targets: The reference, then the end mark, [B, T]; padding is not counted.
             label_smoothing: Probability spread over the vocabulary.
             teacher_forcing: Chance that a step is fed the reference.
+            r_drop: Weight of the distance between two passes (Liang et al. 2021, eq. 4), done
+                as one of twice the batch; 0 is one pass. See `model_export.model.loss`.
 
         Returns:
             Cross-entropy summed over target tokens (natural log), [], float32.
         """
+        if r_drop:
+            source, lengths, inputs = (torch.cat([each] * 2) for each in (source, lengths, inputs))
         begun, state = self.decoder.begin(self.encode(source, lengths), lengths)
         if teacher_forcing >= 1.0:
             embedded = self.dropout(self.embedding(self._drop_words(inputs)))
@@ -87,6 +92,15 @@ class Seq2Seq(nn.Module):
                 ratio=teacher_forcing,
             )
         real = targets != self.pad_id
+        if r_drop:
+            return r_drop_cross_entropy(
+                features.view(2, *targets.shape, -1)[:, real],
+                self.embedding.weight,
+                self.output_bias,
+                targets[real],
+                label_smoothing,
+                r_drop,
+            )
         return smoothed_cross_entropy(
             features[real],
             self.embedding.weight,

@@ -64,6 +64,16 @@ def test_a_step_out_of_order_is_one_line_and_status_1(
     assert "\n" not in record.message
 
 
+def test_a_seed_has_directories_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    recipe = ROOT / "model_export" / "recipes" / "reversed-digits.toml"
+    assert main(["train", str(recipe), "--seed", "7"]) == 1
+    assert "runs/reversed-digits-seed-7/vocabulary.spm does not exist" in caplog.text
+    assert not (tmp_path / "runs" / "reversed-digits").exists()
+
+
 def test_an_unknown_step_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(["bake", "my.toml"])

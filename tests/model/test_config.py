@@ -126,3 +126,12 @@ def test_a_corpus_is_two_files_or_one_table() -> None:
         values["data"]["train"] = [wrong]
         with pytest.raises(RecipeError, match="corpus 'a' needs"):
             parse_recipe(values)
+
+
+def test_a_recipe_with_another_seed_is_another_model() -> None:
+    first = load_recipe(TOY)
+    second = first.with_seed(7)
+    assert (second.name, second.training.seed) == ("reversed-digits-seed-7", 7)
+    # And nothing else is.
+    back = {"name": first.name, "training": first.training}
+    assert second.model_copy(update=back) == first

@@ -55,3 +55,25 @@ def test_training_differs_from_run_to_run_and_evaluation_does_not() -> None:
     assert cost() != cost()
     network.eval()
     assert cost() == cost()
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_r_drop_draws_together_what_dropout_sets_apart(dropout: float) -> None:
+    torch.manual_seed(0)
+    network = Seq2Seq(tiny_config(), 40, pad_id=PAD, unk_id=UNKNOWN, dropout=dropout).train()
+    network.embedding.weight.data.mul_(10)  # so that predictions are no even spread
+    ids, lengths = padded(random_sources([5, 3]))
+    inputs = torch.full((2, 2), START)
+
+    def cost(weight: float) -> float:
+        torch.manual_seed(1)
+        return float(network(ids, lengths, inputs, ids[:, :2], r_drop=weight).detach())
+
+    # Two passes and next to no weight on their distance.
+    apart = cost(3.0) - cost(1e-9)
+    assert cost(6.0) - cost(1e-9) == pytest.approx(2 * apart, rel=1e-4, abs=1e-4)
+    if dropout:
+        assert apart > 0.1
+    else:
+        assert apart == pytest.approx(0, abs=1e-5)
+        assert cost(3.0) == pytest.approx(cost(0.0), rel=1e-6)

@@ -66,7 +66,7 @@ def test_more_dropout_gives_more_pieces(vocabulary: Path) -> None:
 
 
 def recipe(corpus: Path, bpe_dropout: float) -> Recipe:
-    toy = toy_recipe(bpe_dropout=bpe_dropout, evaluate_every=4, batch_tokens=60)
+    toy = toy_recipe(bpe_dropout=bpe_dropout, r_drop=1.0, evaluate_every=4, batch_tokens=60)
     files = {"name": "words", "tsv": str(corpus), "licence": "none", "origin": "this test"}
     return parse_recipe(
         {**toy.model_dump(mode="json"), "data": {"train": [files], "dev_fraction": 0}}

@@ -2,7 +2,7 @@
 
 Settings come from `SEQ2SERVE_*` environment variables. A variable of that prefix that is not
 a setting is refused by name, because a misspelt limit that is silently ignored is found on
-the worst day. The table in docs/settings.md is `settings_page()`.
+the worst day. docs/settings.md is made of the descriptions here, by `service.cli.settings_page`.
 """
 
 import difflib
@@ -360,57 +360,3 @@ def _problems(error: ValidationError) -> Iterable[str]:
         hint = _SERVICE_LINK_HINT if str(value).startswith("tcp://") else ""
         message = message[0].lower() + message[1:]
         yield f"{variable(str(problem['loc'][0]))} is {value!r}: {message}{hint}"
-
-
-def settings_page() -> str:
-    """docs/settings.md, whole: `python -m service settings` prints it, a test compares it."""
-    rows = [
-        f"| `{variable(name)}` | {_allowed(name)} | {_default(name)} | {field.description} |"
-        for name, field in Settings.model_fields.items()
-    ]
-    return "\n".join(
-        [
-            "# Settings",
-            "",
-            "<!-- Generated: python -m service settings > docs/settings.md -->",
-            "",
-            "Every setting is an environment variable, read once at start. An unknown",
-            f"`{PREFIX}*` variable, or a value that is not allowed, stops the service with an",
-            "error that names it. An empty value counts as unset.",
-            "",
-            "| Variable | Values | Default | Meaning |",
-            "| --- | --- | --- | --- |",
-            *rows,
-            "",
-        ]
-    )
-
-
-def _allowed(name: str) -> str:
-    schema = Settings.model_json_schema()["properties"][name]
-    # An optional setting is `anyOf: [its type, null]`.
-    schema = schema.get("anyOf", [schema])[0] | {"enum": schema.get("enum")}
-    if schema["enum"]:
-        return ", ".join(f"`{value}`" for value in schema["enum"])
-    if schema["type"] == "boolean":
-        return "`true`, `false`"
-    kind = {"string": "text", "integer": "integer", "number": "number"}[schema["type"]]
-    if schema.get("format") == "path":
-        kind = "path"
-    bounds = [
-        f"{sign} {schema[key]:g}"
-        for key, sign in (
-            ("minimum", "≥"),
-            ("exclusiveMinimum", ">"),
-            ("maximum", "≤"),
-        )
-        if key in schema
-    ]
-    return " ".join([kind, ", ".join(bounds)]).strip()
-
-
-def _default(name: str) -> str:
-    default = Settings.model_fields[name].default
-    if isinstance(default, bool):
-        return f"`{str(default).lower()}`"
-    return "unset" if default is None else f"`{default}`"

@@ -10,9 +10,10 @@ from typing import Any
 from service.api.lifecycle import Lifecycle
 from service.api.server import DrainingServer
 from service.app import create_app
+from service.cli.settings_page import settings_page
 from service.cli.status import FAILED, OK
 from service.logs import configure_logs
-from service.settings import load_settings, settings_page
+from service.settings import load_settings
 
 
 def add_to(commands: Any) -> None:

@@ -6,8 +6,9 @@ import pytest
 from pydantic import ValidationError
 
 from service.__main__ import main
+from service.cli.settings_page import settings_page
 from service.errors import SettingsError
-from service.settings import Settings, load_settings, settings_page
+from service.settings import Settings, load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 

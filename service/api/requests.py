@@ -11,85 +11,33 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
-    StringConstraints,
     ValidationError,
     WithJsonSchema,
     model_validator,
 )
 
+from service.api.fields import (
+    Count,
+    Exponent,
+    LanguageCode,
+    ModelName,
+    PositiveCount,
+    Seconds,
+    Share,
+    Strings,
+    Tags,
+    Terms,
+    Text,
+    Texts,
+)
 from service.api.upload import SentFile
 from service.errors import RequestError
 from service.markup.document import Markup, tag_names
 from service.pipeline.request import SearchOverrides
 
 Want = Literal["scores", "alignment", "tokens", "confidence"]
-
-
-def _text_or_texts(value: Any) -> Any:
-    """A string or a list of strings, valid Unicode, said in the words of the API."""
-    texts = value if isinstance(value, list) else [value]
-    if not texts:
-        raise ValueError("the list is empty")
-    for index, text in enumerate(texts):
-        place = f"item {index} " if isinstance(value, list) else ""
-        if not isinstance(text, str):
-            kind = "a string" if place else "a string or a list of strings"
-            raise ValueError(f"{place}should be {kind}")  # noqa: TRY004 - Pydantic wants it
-        if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-            raise ValueError(f"{place}holds half of a surrogate pair, which is not valid Unicode")
-    return value
-
-
-def _one_text(value: Any) -> Any:
-    if not isinstance(value, str):
-        raise ValueError("should be a string")  # noqa: TRY004 - Pydantic wants ValueError
-    return _text_or_texts(value)
-
-
-def _not_a_boolean(value: Any) -> Any:
-    # Pydantic would read true as 1.
-    if isinstance(value, bool):
-        raise ValueError("should be a number")  # noqa: TRY004 - Pydantic wants ValueError
-    return value
-
-
-def _valid_strings(value: Any) -> Any:
-    """Strings wherever there are some, valid Unicode."""
-    strings = [*value, *value.values()] if isinstance(value, dict) else [value]
-    if isinstance(value, list):
-        strings = value
-    for string in strings:
-        if isinstance(string, str) and any("\ud800" <= each <= "\udfff" for each in string):
-            raise ValueError("holds half of a surrogate pair, which is not valid Unicode")
-    return value
-
-
-def _strings(value: Any) -> Any:
-    """One string or several; a form has one where there is one."""
-    return _valid_strings([value] if isinstance(value, str) else value)
-
-
-def _names(value: Any) -> Any:
-    """Names of tags: a list, or separated by commas, or both."""
-    listed = [value] if isinstance(value, str) else value
-    if not isinstance(listed, (list, tuple)) or not all(isinstance(name, str) for name in listed):
-        raise ValueError("should be names of tags: a list, or separated by commas")
-    return [name.strip() for names in listed for name in names.split(",") if name.strip()]
-
-
-Tags = Annotated[tuple[str, ...], BeforeValidator(_names)]
-Text = Annotated[str, BeforeValidator(_one_text)]
-Texts = Annotated[str | list[str], BeforeValidator(_text_or_texts)]
-LanguageCode = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=35)]
-ModelName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-_Number = BeforeValidator(_not_a_boolean)
-# The bundle's own limits are tighter; this one keeps absurd values out of arithmetic.
-Count = Annotated[int, _Number, Field(ge=0, le=1_000_000)]
-PositiveCount = Annotated[int, _Number, Field(ge=1, le=1_000_000)]
-Seconds = Annotated[float, _Number, Field(gt=0, allow_inf_nan=False)]
 
 KEY_MEANING = "An API key, if no header has one; ignored by a service without keys."
 
@@ -107,7 +55,7 @@ class Options(Sent):
     num_hypotheses: PositiveCount | None = Field(
         default=None, description="Hypotheses returned, best first; at most beam_size."
     )
-    length_penalty: Annotated[float, _Number, Field(ge=-10, le=10)] | None = Field(
+    length_penalty: Exponent | None = Field(
         default=None, description="Exponent a in score = log_prob / length**a; 0 ranks by log_prob."
     )
     min_decoding_length: Count | None = Field(
@@ -133,7 +81,7 @@ class WorkRequest(Sent):
         alias="return",
         description="What `details` should hold; without it there is none.",
     )
-    min_confidence: Annotated[float, _Number, Field(ge=0, le=1)] | None = Field(
+    min_confidence: Share | None = Field(
         default=None,
         description=(
             "`details` says which sentences can be expected to be worse than this, as if "
@@ -204,14 +152,14 @@ class WorkRequest(Sent):
 class TermFields(Sent):
     """What a translation should have, and what it should leave alone."""
 
-    glossary: Annotated[str | dict[str, str], BeforeValidator(_valid_strings)] | None = Field(
+    glossary: Terms | None = Field(
         default=None,
         description=(
             "Translations of terms, or the name of a glossary that the server has for the "
             "direction. Only models that were trained with terms take it; see /models."
         ),
     )
-    do_not_translate: Annotated[tuple[str, ...], BeforeValidator(_strings)] = Field(
+    do_not_translate: Strings = Field(
         default=(),
         description="Terms that stay as they are; models as for `glossary`.",
     )

@@ -4,16 +4,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
-from service.api.requests import (
-    KEY_MEANING,
-    LanguageCode,
-    Options,
-    Sent,
-    Tags,
-    Text,
-    Texts,
-    TranslateRequest,
-)
+from service.api.fields import LanguageCode, Tags, Text, Texts
+from service.api.requests import KEY_MEANING, Options, Sent, TranslateRequest
 from service.markup.document import Markup, tag_names
 from service.text.segment import Boundaries
 

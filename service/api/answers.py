@@ -23,7 +23,6 @@ from service.pipeline.request import TextRequest
 from service.pipeline.response import Hypothesis, MarkUse, Sentence, StageTimes, TextResponse
 from service.text.alignment import AlignedWord
 from service.text.glossary import Glossary
-from service.text.normalise import Span
 
 # As the engine counts them; see `service.engine.plan.turns`.
 _PRIORITIES = {"interactive": 0, "batch": 1}
@@ -153,11 +152,6 @@ def details_of(
     ]
 
 
-def places_of(spans: Sequence[Span]) -> list[Place]:
-    """Spans as the API writes them."""
-    return [_place(span) for span in spans]
-
-
 def _detail(job: Job, answer: TextResponse, wanted: WorkRequest) -> TextDetail:
     return TextDetail(
         model=None if job.model is None else job.model.manifest.name,
@@ -180,7 +174,7 @@ def _sentence(sentence: Sentence, wanted: WorkRequest) -> SentenceDetail:
     if wanted.min_confidence is not None and sentence.confidence is not None:
         more["below_min_confidence"] = sentence.confidence < wanted.min_confidence
     return SentenceDetail(
-        source=_place(sentence.source_span),
+        source=Place.of(sentence.source_span),
         is_part=sentence.is_part,
         hypotheses=[_hypothesis(each, wanted.want) for each in sentence.hypotheses],
         problems=list(sentence.problems),
@@ -195,7 +189,7 @@ def _hypothesis(hypothesis: Hypothesis, want: Collection[Want]) -> HypothesisDet
         wanted |= {"score": hypothesis.score, "log_prob": hypothesis.log_prob}
     if "tokens" in want:
         wanted["tokens"] = [
-            TokenDetail(piece=token.piece, log_prob=token.log_prob, target=_place(token.span))
+            TokenDetail(piece=token.piece, log_prob=token.log_prob, target=Place.of(token.span))
             for token in hypothesis.tokens or ()
         ]
     if "alignment" in want:
@@ -205,28 +199,24 @@ def _hypothesis(hypothesis: Hypothesis, want: Collection[Want]) -> HypothesisDet
         wanted["marks"] = [_mark(use) for use in hypothesis.uses]
     return HypothesisDetail(
         text=hypothesis.text,
-        target=_place(hypothesis.span),
+        target=Place.of(hypothesis.span),
         finish_reason=hypothesis.finish_reason.value,
         **wanted,  # type: ignore[arg-type]  # each under its own name, see above
     )
 
 
 def _mark(use: MarkUse) -> MarkDetail:
-    target = None if use.target is None else _place(use.target)
+    target = None if use.target is None else Place.of(use.target)
     if use.is_inserted:
-        return MarkDetail(source=_place(use.source), target=target, inserted=True)
-    return MarkDetail(source=_place(use.source), target=target)
+        return MarkDetail(source=Place.of(use.source), target=target, inserted=True)
+    return MarkDetail(source=Place.of(use.source), target=target)
 
 
 def _aligned(word: AlignedWord) -> AlignedPlaces:
     return AlignedPlaces(
-        target=_place(word.span),
+        target=Place.of(word.span),
         source=[
             WeightedPlace(start=source.span[0], end=source.span[1], weight=source.weight)
             for source in word.sources
         ],
     )
-
-
-def _place(span: Span) -> Place:
-    return Place(start=span[0], end=span[1])

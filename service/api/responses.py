@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.bundle.manifest import Limits, Precision, Score
 from service.domain import SearchOptions
+from service.text.normalise import Span
 from service.trust.guard import Problem
 
 
@@ -42,6 +43,11 @@ class Place(Answer):
 
     start: int
     end: int
+
+    @classmethod
+    def of(cls, span: Span) -> "Place":
+        """Worked case: ``(0, 3)`` is the first three characters."""
+        return cls(start=span[0], end=span[1])
 
 
 class WeightedPlace(Place):

@@ -6,14 +6,14 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from service.api.access import charge
-from service.api.answers import Job, check_confidence, details_of, places_of, text_request
+from service.api.answers import Job, check_confidence, details_of, text_request
 from service.api.context import ApiContext
 from service.api.directions import Assignment, summarizer_of
 from service.api.openapi import SUMMARIZE
 from service.api.reading import read_fields
 from service.api.record import record_of
 from service.api.requests import SummarizeRequest, validated
-from service.api.responses import SummarizeResponse, UsedSentences
+from service.api.responses import Place, SummarizeResponse, UsedSentences
 from service.api.stream import EventStream, refuse_list
 from service.api.work import answer_jobs, deadline_of, json_answer, texts_of
 from service.domain import Task
@@ -99,6 +99,6 @@ def _used(use: SourceUse | None) -> UsedSentences:
     return UsedSentences(
         sentences=len(use.used),
         total=use.sentences,
-        places=places_of(use.used),
+        places=[Place.of(span) for span in use.used],
         last_is_cut=use.last_is_cut,
     )

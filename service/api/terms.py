@@ -11,7 +11,6 @@ from service.errors import RequestError, ServiceError
 from service.pipeline.response import TermUse, TextResponse
 from service.settings import Settings
 from service.text.glossary import Glossary, GlossaryLimits, glossary_of
-from service.text.normalise import Span
 
 Glossaries = tuple[Glossary, ...]
 
@@ -92,13 +91,9 @@ def _term(term: TermUse) -> Term:
         "source": term.entry.source,
         "target": term.entry.target,
         "held": term.is_held,
-        "place": _place(use.source),
-        "translated": None if use.target is None else _place(use.target),
+        "place": Place.of(use.source),
+        "translated": None if use.target is None else Place.of(use.target),
     }
     if use.is_inserted:
         fields["inserted"] = True
     return Term.model_validate(fields)
-
-
-def _place(span: Span) -> Place:
-    return Place(start=span[0], end=span[1])

@@ -25,7 +25,7 @@ from service.text.alignment import AlignedWord
 from service.text.glossary import Glossary
 
 # As the engine counts them; see `service.engine.plan.turns`.
-_PRIORITIES = {"interactive": 0, "batch": 1}
+PRIORITIES = {"interactive": 0, "batch": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def text_request(
         direction=direction,
         options=wanted.overrides,
         deadline_s=deadline_s,
-        priority=_PRIORITIES[wanted.priority],
+        priority=PRIORITIES[wanted.priority],
         want_tokens="tokens" in wanted.want,
         want_alignment="alignment" in wanted.want,
         want_confidence="confidence" in wanted.details,

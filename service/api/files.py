@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from service.api.access import charge
-from service.api.answers import Job, account
+from service.api.answers import PRIORITIES, Job, account
 from service.api.context import ApiContext
 from service.api.directions import Assignment, assignments_of
 from service.api.openapi import DOWNLOAD_FILE, TRANSLATE_FILE
@@ -34,7 +34,6 @@ from service.pipeline.response import TextResponse
 from service.settings import Settings
 from service.text.alignment import AlignedWord
 
-_BATCH = 1  # what others wait for goes first
 # Of a document, to tell its language by.
 _SAMPLE_CHARACTERS = 5_000
 _MEDIA_TYPES = {
@@ -195,7 +194,7 @@ def _jobs(
                 text=text,
                 direction=assigned.direction,
                 deadline_s=deadline_s,
-                priority=_BATCH,
+                priority=PRIORITIES["batch"],  # what others wait for goes first
                 want_alignment=has_tags,
                 glossaries=glossaries,
             ),

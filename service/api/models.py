@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
-from service.api.catalogue import ServedModel
+from service.api.catalogue import Catalogue, ServedModel
 from service.api.context import ApiContext
 from service.api.openapi import MODELS
 from service.api.responses import FailedBundle, Model, Models, Served
@@ -18,14 +18,19 @@ def model_routes(context: ApiContext) -> APIRouter:
     async def models() -> Response:
         found = Models(
             models=[_described(model) for model in catalogue.models],
-            failed=[
-                FailedBundle(name=failed.name, code=failed.code, error=failed.message)
-                for failed in catalogue.failed
-            ],
+            failed=refused_bundles(catalogue),
         )
         return JSONResponse(found.model_dump(mode="json"))
 
     return router
+
+
+def refused_bundles(catalogue: Catalogue) -> list[FailedBundle]:
+    """What was refused at start, in the words of the API."""
+    return [
+        FailedBundle(name=failed.name, code=failed.code, error=failed.message)
+        for failed in catalogue.failed
+    ]
 
 
 def _described(model: ServedModel) -> Model:

@@ -6,9 +6,10 @@ from starlette.responses import JSONResponse, Response
 
 from service.api.context import ApiContext
 from service.api.errors import error_response
+from service.api.models import refused_bundles
 from service.api.openapi import documented
 from service.api.record import record_of
-from service.api.responses import Alive, Health, Ready
+from service.api.responses import Alive, Health, Ready, ReadyModel
 from service.errors import Draining, Unavailable
 
 _READY = {
@@ -46,7 +47,9 @@ def probe_routes(context: ApiContext) -> APIRouter:
         ),
     )
     async def readyz() -> Response:
-        return JSONResponse(_readiness(context), status_code=200 if context.ready else 503)
+        readiness = _readiness(context)
+        status = 200 if readiness.ready else 503
+        return JSONResponse(readiness.model_dump(mode="json"), status_code=status)
 
     @router.get(
         "/health",
@@ -89,21 +92,14 @@ def probe_routes(context: ApiContext) -> APIRouter:
     return router
 
 
-def _readiness(context: ApiContext) -> dict[str, object]:
-    return {
-        "ready": context.ready,
-        "phase": context.lifecycle.phase,
-        "in_flight": context.lifecycle.in_flight,
-        "models": [
-            {
-                "name": model.manifest.name,
-                "alive": model.engine.alive,
-                "provider": model.provider,
-            }
+def _readiness(context: ApiContext) -> Ready:
+    return Ready(
+        ready=context.ready,
+        phase=context.lifecycle.phase.value,
+        in_flight=context.lifecycle.in_flight,
+        models=[
+            ReadyModel(name=model.manifest.name, alive=model.is_alive(), provider=model.provider)
             for model in context.catalogue.models
         ],
-        "failed": [
-            {"name": failed.name, "code": failed.code, "error": failed.message}
-            for failed in context.catalogue.failed
-        ],
-    }
+        failed=refused_bundles(context.catalogue),
+    )

@@ -48,7 +48,7 @@ async def read_fields(request: Request) -> dict[str, Any]:
 
 
 async def _body_fields(request: Request) -> dict[str, Any]:
-    content_type = _content_type(request)
+    content_type = content_type_of(request)
     if content_type == b"multipart/form-data":
         return form_fields(await _multipart_pairs(request))
     body = await _body(request.receive)
@@ -61,8 +61,8 @@ async def _body_fields(request: Request) -> dict[str, Any]:
     return _json_fields(body)
 
 
-def _content_type(request: Request) -> bytes:
-    """In lower case, without parameters; empty when there is none."""
+def content_type_of(request: Request) -> bytes:
+    """The body's media type, in lower case, without parameters; empty when there is none."""
     for name, value in request.scope["headers"]:
         if name == b"content-type":
             return bytes(value).partition(b";")[0].strip().lower()

@@ -7,7 +7,7 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
 from service.api.access import identify
-from service.api.reading import MAX_FORM_FIELDS, form_fields
+from service.api.reading import MAX_FORM_FIELDS, content_type_of, form_fields
 from service.errors import RequestError, TooLarge
 
 _FILE = "file"
@@ -39,8 +39,7 @@ async def read_upload(
         Forbidden: There is a key in it that is not good, or none where one is needed.
         RateLimited: The key in it asks faster than it may.
     """
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type != "multipart/form-data":
+    if content_type_of(request) != b"multipart/form-data":
         raise RequestError(f"send a form (multipart/form-data) with a file in its field {_FILE!r}")
     form = await request.form(
         max_files=1, max_fields=MAX_FORM_FIELDS, max_part_size=max_field_bytes

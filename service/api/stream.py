@@ -4,8 +4,8 @@
     event: done       the body of the answer without `stream`
     event: error      the body of any error, when it comes after the first event
 
-All deltas together are the translation or the summary. Before the first event, an error is an
-answer with its own status, as ever.
+All deltas together are what the first searches give; `done` has what came of second ones, too.
+Before the first event, an error is an answer with its own status, as ever.
 """
 
 import json

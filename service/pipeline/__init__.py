@@ -264,9 +264,17 @@ class Pipeline:
             raise planned
         if isinstance(planned, _PlannedDocument):
             raise RequestError("a text with markup is not streamed: its tags need all of it")
-        following = Following(planned.plan, self._writer, partial(self._answered, request, planned))
+        following = Following(planned.plan, self._writer, partial(self._finished, request, planned))
         following.attach(self._submit(planned.asked, following.requests()))
         return following
+
+    async def _finished(
+        self, request: TextRequest, planned: _Planned, group: Futures
+    ) -> TextResponse | ServiceError:
+        """The answer to a text whose first searches are settled, and the second ones made now."""
+        first = _First(request, planned, group)
+        [outcome] = await self._rescued([first], [await self._answered(*first)])
+        return outcome
 
     def _submit(
         self, parts: Sequence[Part], requests: Sequence[DecodeRequest]

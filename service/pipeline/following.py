@@ -21,7 +21,7 @@ class Progress:
     """More of an answer.
 
     Attributes:
-        delta: What follows, in `TextResponse.text`, all that was given before; may be empty.
+        delta: What follows all that was given before; may be empty.
         settled: Sentences, from the first one on, that will not change any more.
         total: Sentences that go to the model.
     """
@@ -42,13 +42,14 @@ class Wording(Protocol):
 class Following:
     """The answer to one text, as far as it is certain. Owned by one event loop.
 
-    All deltas together are the text of the answer: what was given is never taken back. Who
-    reads slowly gets fewer and longer ones; nothing is queued.
+    All deltas together are what the first searches give: nothing is taken back. The answer
+    differs from them in the sentences that a second search rescues. Who reads slowly gets fewer
+    and longer deltas; nothing is queued.
 
     Args:
         plan: Of the text.
         wording: Says how sentences read.
-        finish: Writes the whole answer, from futures that are all settled.
+        finish: Comes to the whole answer, from futures that are all settled.
     """
 
     def __init__(
@@ -126,7 +127,7 @@ class Following:
         return Progress(delta, settled=number, total=len(self._read))
 
     async def answer(self) -> TextResponse:
-        """The whole answer, once all `is_over`.
+        """The whole answer, as it is for who does not follow; once all `is_over`.
 
         Raises:
             ServiceError: Why there is none.

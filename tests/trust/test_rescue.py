@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -166,6 +167,59 @@ class TestWiderSearch:
     def test_its_failure_is_the_outcome(self, tokenizer: Tokenizer) -> None:
         outcome, _ = self.ask(tokenizer, [COPY], DecodingFailed("no"))
         assert isinstance(outcome, DecodingFailed)
+
+    @pytest.mark.parametrize(
+        "second", [CLEAN, [COPY, *CLEAN], [NUMBERED], DecodingFailed("no")], ids=str
+    )
+    def test_a_text_that_is_followed_has_the_answer_of_one_that_is_not(
+        self, tokenizer: Tokenizer, second: Sequence[str] | ServiceError
+    ) -> None:
+        """What was given of it before is what the first search found."""
+
+        def decode(request: DecodeRequest) -> DecodedSource | ServiceError:
+            if request.options.beam_size > 4 and isinstance(second, ServiceError):
+                return second
+            if request.options.beam_size <= 4 or isinstance(second, ServiceError):
+                return found(tokenizer, [COPY, NUMBERED], 1)
+            return found(tokenizer, second, 1)
+
+        request = TextRequest(f"- {SOURCE}\n", EN_DE)
+        asked = pipeline(tokenizer, FakeEngine(decode), self.WIDE)
+
+        async def followed() -> tuple[str, TextResponse | ServiceError]:
+            following = await asked.follow(request)
+            while not following.is_over:
+                await following.changed(60)
+            delta = following.take().delta
+            try:
+                return delta, await following.answer()
+            except ServiceError as error:
+                return delta, error
+
+        [usual] = asyncio.run(asked.run_many([request]))
+        assert asyncio.run(followed()) == (f"- {COPY}\n", usual)
+
+    def test_who_does_not_wait_for_it_takes_it_back(self, tokenizer: Tokenizer) -> None:
+        def decode(request: DecodeRequest) -> DecodedSource | None:
+            return found(tokenizer, [COPY], 1) if request.options.beam_size <= 4 else None
+
+        engine = FakeEngine(decode)
+
+        async def scene() -> None:
+            following = await pipeline(tokenizer, engine, self.WIDE).follow(
+                TextRequest(SOURCE, EN_DE)
+            )
+            while not following.is_over:
+                await following.changed(60)
+            answer = asyncio.create_task(following.answer())
+            await asyncio.sleep(0)
+            answer.cancel()
+            await asyncio.wait([answer])
+
+        asyncio.run(scene())
+        first, second = engine.futures
+        assert first.done()
+        assert second.cancelled()
 
     def test_texts_beside_it_have_their_own_answers(self, tokenizer: Tokenizer) -> None:
         def decode(request: DecodeRequest) -> DecodedSource:

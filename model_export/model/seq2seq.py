@@ -9,7 +9,8 @@ from model_export.config import ModelConfig
 from model_export.model.decoder import Decoder
 from model_export.model.dropout import SequenceDropout
 from model_export.model.encoder import Encoded, build_encoder
-from model_export.model.loss import r_drop_cross_entropy, smoothed_cross_entropy
+from model_export.model.loss import smoothed_cross_entropy
+from model_export.model.r_drop import r_drop_cross_entropy
 
 
 class Seq2Seq(nn.Module):
@@ -71,7 +72,7 @@ class Seq2Seq(nn.Module):
             label_smoothing: Probability spread over the vocabulary.
             teacher_forcing: Chance that a step is fed the reference.
             r_drop: Weight of the distance between two passes (Liang et al. 2021, eq. 4), done
-                as one of twice the batch; 0 is one pass. See `model_export.model.loss`.
+                as one of twice the batch; 0 is one pass. See `model_export.model.r_drop`.
 
         Returns:
             Cross-entropy summed over target tokens (natural log), [], float32.

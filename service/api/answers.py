@@ -8,6 +8,7 @@ from service.api.record import RequestRecord
 from service.api.requests import Want, WorkRequest
 from service.api.responses import (
     AlignedPlaces,
+    DetectedLanguage,
     HypothesisDetail,
     ItemError,
     MarkDetail,
@@ -35,10 +36,12 @@ class Job:
     Attributes:
         model: None when the text is its own answer.
         request: What the model's pipeline is asked.
+        detected: The text's language, where it was asked for.
     """
 
     model: ServedModel | None
     request: TextRequest
+    detected: DetectedLanguage | None = None
 
 
 def text_request(
@@ -140,16 +143,26 @@ def headers_of(jobs: Sequence[Job]) -> dict[str, str]:
     return {"X-Model": ", ".join(names), "X-Provider": ", ".join(providers)}
 
 
-def details_of(
-    jobs: Sequence[Job], answers: Sequence[TextResponse | ServiceError], wanted: WorkRequest
-) -> list[TextDetail | ItemError]:
-    """What a request wants to know of its answers: one entry per text."""
-    return [
-        ItemError(error=str(answer), code=answer.code)
-        if isinstance(answer, ServiceError)
-        else _detail(job, answer, wanted)
-        for job, answer in zip(jobs, answers, strict=True)
-    ]
+def shared_fields(
+    wanted: WorkRequest, jobs: Sequence[Job], answers: Sequence[TextResponse | ServiceError]
+) -> dict[str, object]:
+    """Fields that a translation and a summary have in common, as far as they are wanted."""
+    fields: dict[str, object] = {}
+    if (wanted.num_hypotheses or 1) > 1:
+        fields["alternatives"] = wanted.as_given(
+            [
+                list(answer.alternatives) if isinstance(answer, TextResponse) else []
+                for answer in answers
+            ]
+        )
+    if wanted.details:
+        fields["details"] = [
+            _detail(job, answer, wanted)
+            if isinstance(answer, TextResponse)
+            else ItemError(error=str(answer), code=answer.code)
+            for job, answer in zip(jobs, answers, strict=True)
+        ]
+    return fields
 
 
 def _detail(job: Job, answer: TextResponse, wanted: WorkRequest) -> TextDetail:

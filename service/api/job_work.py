@@ -5,30 +5,30 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from pydantic import TypeAdapter
 
 from service import __version__
 from service.api.answers import Job, unchanged
 from service.api.context import ApiContext
-from service.api.directions import Assignment
-from service.api.requests import SummarizeRequest, TranslateRequest, validated
-from service.api.responses import Answer
-from service.api.summarize import summarize_body, summarize_jobs
-from service.api.translate import translate_body, translate_jobs
+from service.api.doors import Door
+from service.api.requests import WorkRequest, validated
+from service.api.summarize import SUMMARIZATION
+from service.api.translate import TRANSLATION
+from service.domain import Task
 from service.errors import ServiceError, TooLarge
 from service.jobs.job import JobPiece
 from service.pipeline.pieces import Piece, joined, pieces_of
 from service.pipeline.response import TextResponse
 from service.settings import Settings
 
-Wanted = TranslateRequest | SummarizeRequest
-
 # Enough for the engine to fill its batches, few enough to lose little when the process is killed.
 _PIECE_SENTENCES = 32
 _PIECE_CHARACTERS = 8_000
 
-TASKS: Mapping[str, type[Wanted]] = {"translate": TranslateRequest, "summarize": SummarizeRequest}
+# What a job can be, in the words of its request.
+DOORS: Mapping[str, Door[Any]] = {"translate": TRANSLATION, "summarize": SUMMARIZATION}
 
 _ANSWER = TypeAdapter(TextResponse)
 
@@ -47,11 +47,12 @@ class JobCraft:
     async def open(self, kind: str, request: bytes) -> "JobWork":
         """See `Craft.open`."""
         fields = await asyncio.to_thread(json.loads, request)
-        wanted = await asyncio.to_thread(validated, TASKS[kind], fields)
-        return await open_work(self._context, wanted)
+        door = DOORS[kind]
+        wanted = await asyncio.to_thread(validated, door.schema, fields)
+        return await open_work(self._context, door, wanted)
 
 
-async def open_work(context: ApiContext, wanted: Wanted) -> "JobWork":
+async def open_work(context: ApiContext, door: Door[Any], wanted: WorkRequest) -> "JobWork":
     """Find out who answers.
 
     Raises:
@@ -59,35 +60,28 @@ async def open_work(context: ApiContext, wanted: Wanted) -> "JobWork":
         Unavailable: The language is to be detected, and there is no room for what does it.
     """
     patient = wanted.model_copy(update={"priority": "batch"})
-    if isinstance(patient, TranslateRequest):
-        made = await translate_jobs(context, patient, _as_list(patient.q), math.inf)
-    else:
-        made = summarize_jobs(context, patient, _as_list(patient.text), math.inf)
-    return JobWork(context.settings, wanted, *made)
+    jobs = await door.jobs(context, patient, math.inf)
+    return JobWork(context.settings, door, wanted, jobs)
 
 
 class JobWork:
     """A job that can be answered; a `service.jobs.desk.OpenJob`."""
 
     def __init__(
-        self,
-        settings: Settings,
-        wanted: Wanted,
-        jobs: Sequence[Job],
-        assigned: Sequence[Assignment],
+        self, settings: Settings, door: Door[Any], wanted: WorkRequest, jobs: Sequence[Job]
     ) -> None:
         """Nothing is asked yet; see `open_work`.
 
         Args:
             settings: Of the service.
+            door: Whose requests it has.
             wanted: What is asked for.
             jobs: Its texts, and who answers them.
-            assigned: The same.
         """
         self._settings = settings
+        self._door = door
         self._wanted = wanted
         self._jobs = jobs
-        self._assigned = assigned
 
     @property
     def maker(self) -> str:
@@ -113,11 +107,11 @@ class JobWork:
         """
         found = [
             (number, piece)
-            for number, _ in enumerate(self._jobs)
-            for piece in self._pieces_of(number)
+            for number, job in enumerate(self._jobs)
+            for piece in self._pieces_of(job)
         ]
         for number, piece in found:
-            if self._assigned[number].model is not None:
+            if self._jobs[number].model is not None:
                 self._refuse_too_large(piece)
         return [JobPiece(place, number, piece) for place, (number, piece) in enumerate(found)]
 
@@ -135,22 +129,18 @@ class JobWork:
             pieces[piece.text].append(piece.piece)
             answered[piece.text].append(_ANSWER.validate_json(answer))
         whole = [joined(*each) for each in zip(pieces, answered, strict=True)]
-        body: Answer
-        if isinstance(self._wanted, TranslateRequest):
-            body = translate_body(self._wanted, self._jobs, whole, self._assigned)
-        else:
-            body = summarize_body(self._wanted, self._jobs, whole)
+        body = self._door.body(self._wanted, self._jobs, whole)
         return body.__pydantic_serializer__.to_json(body, exclude_unset=True)
 
-    def _pieces_of(self, number: int) -> list[Piece]:
-        text, assigned = self._jobs[number].request.text, self._assigned[number]
-        if assigned.model is None:
+    def _pieces_of(self, job: Job) -> list[Piece]:
+        text = job.request.text
+        if job.model is None:
             return [Piece(0, len(text), 0)]
         if self._is_whole:
             return [Piece(0, len(text), 1)]
         pieces = pieces_of(
             text,
-            assigned.direction.source,
+            job.request.direction.source,
             sentences=min(_PIECE_SENTENCES, self._most_sentences),
             characters=min(_PIECE_CHARACTERS, self._settings.max_text_chars),
         )
@@ -169,7 +159,7 @@ class JobWork:
     @property
     def _is_whole(self) -> bool:
         """A text cannot be cut: a summary is of all of it, and tags span lines."""
-        return isinstance(self._wanted, SummarizeRequest) or self._wanted.markup is not None
+        return self._door.task is Task.SUMMARIZATION or self._wanted.markup is not None
 
     @property
     def _most_sentences(self) -> int:
@@ -184,7 +174,3 @@ async def _answered(job: Job, text: str) -> TextResponse:
         raise answer
     job.model.metrics.text_finished(detokenise_s=answer.times.detokenise_s)
     return answer
-
-
-def _as_list(given: str | list[str]) -> list[str]:
-    return [given] if isinstance(given, str) else given

@@ -12,11 +12,11 @@ from service.api.access import KEY_FIELDS, charge, principal_of
 from service.api.context import ApiContext
 from service.api.errors import error_response
 from service.api.job_documents import DELETE_JOB, JOB, JOB_RESULT, SUBMIT_JOB
-from service.api.job_work import TASKS, Wanted, open_work
+from service.api.job_work import DOORS, open_work
 from service.api.reading import read_fields
 from service.api.record import record_of
-from service.api.requests import TranslateRequest, validated
-from service.api.work import texts_of
+from service.api.requests import WorkRequest, validated
+from service.api.work import refuse_too_many
 from service.errors import RequestError, TooLarge
 from service.jobs.desk import JobDesk
 from service.jobs.job import Job
@@ -36,7 +36,7 @@ def job_routes(context: ApiContext, desk: JobDesk) -> APIRouter:
             # In threads: what is nothing for a text takes a while for a book.
             kind, wanted = await asyncio.to_thread(_wanted, await read_fields(request))
             charge(request.scope, _length(wanted, context.settings))
-            work = await open_work(context, wanted)
+            work = await open_work(context, DOORS[kind], wanted)
             await work.refuse_options()
             pieces = await asyncio.to_thread(work.pieces)
             kept = wanted.model_dump_json(by_alias=True, exclude_unset=True, exclude=_NOT_KEPT)
@@ -76,37 +76,37 @@ def owner_of(request: Request) -> str | None:
     return principal_of(request.scope).key_id
 
 
-def _wanted(fields: Mapping[str, Any]) -> tuple[str, Wanted]:
+def _wanted(fields: Mapping[str, Any]) -> tuple[str, WorkRequest]:
     """What a job asks for.
 
     Raises:
         RequestError: Not exactly one thing, or not in the words of its route.
     """
-    known = ", ".join(TASKS)
+    known = ", ".join(DOORS)
     asked = {name: value for name, value in fields.items() if name not in KEY_FIELDS}
     if len(asked) != 1:
         raise RequestError(f"a job is an object with one field; it can be: {known}")
     [(kind, own)] = asked.items()
-    if kind not in TASKS:
+    if kind not in DOORS:
         raise RequestError(f"a job cannot be that; it can be: {known}")
     if not isinstance(own, dict):
         raise RequestError(f"{kind} should be an object, the body of POST /{kind}")
     given = {name: value for name, value in own.items() if value is not None}
-    wanted = validated(TASKS[kind], given)
+    wanted: WorkRequest = validated(DOORS[kind].schema, given)
     for name in ("stream", "timeout_s"):
         if getattr(wanted, name):
             raise RequestError(f"{kind}.{name} is for who waits; a job is fetched when it is done")
     return kind, wanted
 
 
-def _length(wanted: Wanted, settings: Settings) -> int:
+def _length(wanted: WorkRequest, settings: Settings) -> int:
     """Characters of all texts.
 
     Raises:
         TooLarge: More, or more texts, than a job may have.
     """
-    given, name = (wanted.q, "q") if isinstance(wanted, TranslateRequest) else (wanted.text, "text")
-    length = sum(map(len, texts_of(given, name, settings.max_texts)))
+    refuse_too_many(wanted.texts, wanted.texts_field, settings.max_texts)
+    length = sum(map(len, wanted.texts))
     if length > settings.max_job_chars:
         raise TooLarge(f"the job has {length} characters; the limit is {settings.max_job_chars}")
     return length

@@ -5,9 +5,9 @@ docs/api.md for the shapes with real values.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -36,6 +36,8 @@ from service.api.upload import SentFile
 from service.errors import RequestError
 from service.markup.document import Markup, tag_names
 from service.pipeline.request import SearchOverrides
+
+T = TypeVar("T")
 
 Want = Literal["scores", "alignment", "tokens", "confidence"]
 
@@ -68,6 +70,9 @@ class Options(Sent):
 
 class WorkRequest(Sent):
     """What every request that runs a model may say."""
+
+    texts_field: ClassVar[str]
+    """Where its text or texts are."""
 
     alternatives: Count | None = Field(
         default=None, description="How many further answers to give besides the best one."
@@ -107,6 +112,21 @@ class WorkRequest(Sent):
     )
     api_key: Any = Field(default=None, description=KEY_MEANING)
     secret: Any = Field(default=None, description="LibreTranslate's own page sends it; ignored.")
+
+    @property
+    def given(self) -> str | list[str]:
+        """The text or the texts."""
+        given: str | list[str] = getattr(self, self.texts_field)
+        return given
+
+    @property
+    def texts(self) -> list[str]:
+        """All of them; one is a list of one."""
+        return [self.given] if isinstance(self.given, str) else self.given
+
+    def as_given(self, values: Sequence[T]) -> Sequence[T] | T:
+        """A value for each text as the texts were given: one for one, a list for a list."""
+        return values[0] if isinstance(self.given, str) else values
 
     @property
     def details(self) -> tuple[Want, ...]:
@@ -173,6 +193,8 @@ class TermFields(Sent):
 class TranslateRequest(WorkRequest, TermFields):
     """LibreTranslate's request and more."""
 
+    texts_field = "q"
+
     q: Texts = Field(description="A text or a list of texts.")
     source: LanguageCode = Field(description='Language code of the text, or "auto".')
     target: LanguageCode = Field(description="Language code to translate to.")
@@ -208,6 +230,8 @@ class TranslateRequest(WorkRequest, TermFields):
 
 class SummarizeRequest(WorkRequest):
     """One text or several, to be made short."""
+
+    texts_field = "text"
 
     text: Texts = Field(description="A text or a list of texts.")
     language: LanguageCode | None = Field(

@@ -2,58 +2,23 @@
 
 from collections.abc import Sequence
 
-from fastapi import APIRouter, Request
-from starlette.responses import Response
+from fastapi import APIRouter
 
-from service.api.access import charge
-from service.api.answers import Job, check_confidence, details_of, text_request
+from service.api.answers import Job, check_confidence, shared_fields, text_request
 from service.api.context import ApiContext
-from service.api.directions import Assignment, summarizer_of
+from service.api.directions import summarizer_of
+from service.api.doors import Door, endpoint
 from service.api.openapi import SUMMARIZE
-from service.api.reading import read_fields
-from service.api.record import record_of
-from service.api.requests import SummarizeRequest, validated
+from service.api.requests import SummarizeRequest
 from service.api.responses import Place, SummarizeResponse, UsedSentences
-from service.api.stream import EventStream, refuse_list
-from service.api.work import answer_jobs, deadline_of, json_answer, texts_of
 from service.domain import Task
 from service.errors import ServiceError
 from service.pipeline.response import SourceUse, TextResponse
 
 
-def summarize_routes(context: ApiContext) -> APIRouter:
-    """The route that summarizes."""
-    router = APIRouter(tags=["summarize"])
-
-    @router.post("/summarize", **SUMMARIZE)
-    async def summarize(request: Request) -> Response:
-        record_of(request.scope).task = Task.SUMMARIZATION
-        with context.lifecycle.working():
-            wanted = validated(SummarizeRequest, await read_fields(request))
-            texts = texts_of(wanted.text, "text", context.settings.max_texts)
-            charge(request.scope, sum(map(len, texts)))
-            deadline = deadline_of(wanted.timeout_s, context.settings)
-            jobs, _ = summarize_jobs(context, wanted, texts, deadline.instant_s)
-            if wanted.stream:
-                refuse_list(wanted.text, "text")
-                return EventStream(
-                    request,
-                    context.lifecycle,
-                    jobs[0],
-                    deadline,
-                    lambda answer: summarize_body(wanted, jobs, [answer]),
-                )
-            answers = await answer_jobs(
-                request, context.lifecycle, jobs, deadline, keep_going=bool(wanted.details)
-            )
-            return json_answer(summarize_body(wanted, jobs, answers), jobs)
-
-    return router
-
-
-def summarize_jobs(
-    context: ApiContext, wanted: SummarizeRequest, texts: Sequence[str], deadline_s: float
-) -> tuple[list[Job], list[Assignment]]:
+async def summarize_jobs(
+    context: ApiContext, wanted: SummarizeRequest, deadline_s: float
+) -> list[Job]:
     """What the texts of a request ask of whom.
 
     Raises:
@@ -62,10 +27,10 @@ def summarize_jobs(
     chosen = summarizer_of(context.catalogue, wanted.language, wanted.model)
     jobs = [
         Job(chosen.model, text_request(text, chosen.direction, wanted, deadline_s))
-        for text in texts
+        for text in wanted.texts
     ]
     check_confidence(jobs, wanted)
-    return jobs, [chosen] * len(texts)
+    return jobs
 
 
 def summarize_body(
@@ -78,19 +43,14 @@ def summarize_body(
         jobs: Its texts.
         answers: One for each.
     """
-    is_list = isinstance(wanted.text, list)
     done = [answer if isinstance(answer, TextResponse) else None for answer in answers]
     texts = [answer and answer.text for answer in done]
     uses = [answer and _used(answer.use) for answer in done]
     fields: dict[str, object] = {
-        "summary": texts if is_list else texts[0],
-        "used": uses if is_list else uses[0],
+        "summary": wanted.as_given(texts),
+        "used": wanted.as_given(uses),
     }
-    if (wanted.num_hypotheses or 1) > 1:
-        others = [list(answer.alternatives) if answer else [] for answer in done]
-        fields["alternatives"] = others if is_list else others[0]
-    if wanted.details:
-        fields["details"] = details_of(jobs, answers, wanted)
+    fields |= shared_fields(wanted, jobs, answers)
     return SummarizeResponse.model_validate(fields)
 
 
@@ -102,3 +62,14 @@ def _used(use: SourceUse | None) -> UsedSentences:
         places=[Place.of(span) for span in use.used],
         last_is_cut=use.last_is_cut,
     )
+
+
+SUMMARIZATION = Door(Task.SUMMARIZATION, SummarizeRequest, summarize_jobs, summarize_body)
+
+
+def summarize_routes(context: ApiContext) -> APIRouter:
+    """The route that summarizes."""
+    router = APIRouter(tags=["summarize"])
+    summarize = endpoint(SUMMARIZATION, context)
+    router.post("/summarize", name="summarize", **SUMMARIZE)(summarize)
+    return router

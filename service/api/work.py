@@ -45,16 +45,14 @@ def deadline_of(timeout_s: float | None, settings: Settings) -> Deadline:
     return Deadline(timeout_s, time.monotonic() + timeout_s)
 
 
-def texts_of(given: str | list[str], name: str, max_texts: int) -> list[str]:
-    """One text or several, as a list.
+def refuse_too_many(texts: Sequence[str], name: str, max_texts: int) -> None:
+    """Refuse a list that is too long.
 
     Raises:
-        TooLarge: There are more than allowed.
+        TooLarge: There are more texts than allowed.
     """
-    texts = [given] if isinstance(given, str) else given
     if len(texts) > max_texts:
         raise TooLarge(f"{name} has {len(texts)} texts; the limit is {max_texts}")
-    return texts
 
 
 def json_answer(body: Answer, jobs: Sequence[Job]) -> Response:

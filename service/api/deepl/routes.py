@@ -25,13 +25,13 @@ from service.api.deepl.responses import (
     DeepLTranslateResponse,
     Translation,
 )
-from service.api.directions import AUTO, Assignment
+from service.api.directions import AUTO
 from service.api.reading import read_fields
 from service.api.record import record_of
 from service.api.requests import validated
 from service.api.translate import translate_jobs
 from service.api.usage import NO_LIMIT
-from service.api.work import answer_jobs, deadline_of, json_answer, texts_of
+from service.api.work import answer_jobs, deadline_of, json_answer, refuse_too_many
 from service.domain import Task
 from service.errors import ServiceError
 from service.pipeline.response import TextResponse
@@ -48,7 +48,8 @@ def deepl_translate_routes(context: ApiContext) -> APIRouter:
         record_of(request.scope).task = Task.TRANSLATION
         with context.lifecycle.working():
             wanted = validated(DeepLTranslateRequest, await read_fields(request))
-            texts = texts_of(wanted.text, "text", context.settings.max_texts)
+            texts = [wanted.text] if isinstance(wanted.text, str) else wanted.text
+            refuse_too_many(texts, "text", context.settings.max_texts)
             charge(request.scope, sum(map(len, texts)))
             deadline = deadline_of(None, context.settings)
             target = served_target(catalogue, wanted.target_lang)
@@ -57,7 +58,7 @@ def deepl_translate_routes(context: ApiContext) -> APIRouter:
                 source = served_source(catalogue, wanted.source_lang)
             glossary = named(wanted.glossary_id, source, target) if wanted.glossary_id else None
             own = wanted.as_own(source, target, glossary)
-            plain, assigned = await translate_jobs(context, own, texts, deadline.instant_s)
+            plain = await translate_jobs(context, own, deadline.instant_s)
             boundaries, markup = wanted.boundaries, wanted.markup
             jobs = [
                 replace(job, request=replace(job.request, boundaries=boundaries, markup=markup))
@@ -67,7 +68,7 @@ def deepl_translate_routes(context: ApiContext) -> APIRouter:
                 request, context.lifecycle, jobs, deadline, keep_going=False
             )
             context.usage.add(sum(map(len, texts)))
-            return json_answer(_body(wanted, jobs, answers, assigned), jobs)
+            return json_answer(_body(wanted, jobs, answers), jobs)
 
     router.post("/v2/translate", **TRANSLATE)(translate)
     # Some clients send a GET with everything in the query string.
@@ -127,20 +128,24 @@ def _body(
     wanted: DeepLTranslateRequest,
     jobs: Sequence[Job],
     answers: Sequence[TextResponse | ServiceError],
-    assigned: Sequence[Assignment],
 ) -> DeepLTranslateResponse:
     is_greedy = wanted.model_type == "latency_optimized"
     used = "latency_optimized" if is_greedy else "quality_optimized"
     model_type = {} if wanted.model_type is None else {"model_type_used": used}
     translations = []
-    for job, answer, each in zip(jobs, answers, assigned, strict=True):
+    for job, answer in zip(jobs, answers, strict=True):
         assert isinstance(answer, TextResponse), "one failure fails the request"
         translations.append(
             Translation(
-                detected_source_language=each.direction.source.partition("-")[0].upper(),
+                detected_source_language=_spelled(job.request.direction.source),
                 text=answer.text,
                 billed_characters=len(job.request.text),
                 **model_type,
             )
         )
     return DeepLTranslateResponse(translations=translations)
+
+
+def _spelled(code: str) -> str:
+    """A language as DeepL names what it detected: in capitals, without a region."""
+    return code.partition("-")[0].upper()

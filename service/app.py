@@ -111,7 +111,7 @@ def create_app(
         deepl_translate_routes(context),
         file_routes(context, results),
     ]
-    desk = JobDesk(job_store_of(settings), JobCraft(context))
+    desk = JobDesk(job_store_of(settings), JobCraft(context), metrics.jobs.finished)
     metrics.jobs.watch(lambda: desk.census, time.time)
     layers = _layers(context)
     app = _App(

@@ -9,7 +9,7 @@ from functools import partial
 from typing import ParamSpec, Protocol, TypeVar
 
 from service.errors import Overloaded, ServiceError, Unavailable
-from service.jobs.job import Census, Job, JobPiece
+from service.jobs.job import Census, Job, JobPiece, Outcome
 from service.jobs.store import JobStore
 
 P = ParamSpec("P")
@@ -66,6 +66,7 @@ class JobDesk:
     Args:
         open_store: Makes the store; what is asked of it, it is asked in one thread.
         craft: Knows what jobs ask for.
+        finished: Told what each job came to.
         pause: Waits for so many seconds.
 
     Attributes:
@@ -76,10 +77,12 @@ class JobDesk:
         self,
         open_store: Callable[[], JobStore],
         craft: Craft,
+        finished: Callable[[Outcome], None],
         pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self._open_store = open_store
         self._craft = craft
+        self._finished = finished
         self._pause = pause
         self.census = Census({}, None)
 
@@ -90,7 +93,8 @@ class JobDesk:
         self._at_hand: tuple[str, asyncio.Task[None]] | None = None
         loop = asyncio.get_running_loop()
         self._store = await loop.run_in_executor(self._thread, self._open_store)
-        await self._ask(self._store.begin)
+        for _ in range(await self._ask(self._store.begin)):
+            self._finished(Outcome.FAILED)
         await self._count()
         self._runner = loop.create_task(self._run())
 
@@ -124,6 +128,8 @@ class JobDesk:
         job = await self._served(self._store.delete, id_, owner)
         if self._at_hand is not None and self._at_hand[0] == id_:
             self._at_hand[1].cancel()
+        if job.finished_s is None:
+            self._finished(Outcome.CANCELLED)
         await self._count()
         return job
 
@@ -173,7 +179,9 @@ class JobDesk:
         except Exception as error:
             _LOGGER.error("a job failed", exc_info=error)
             outcome = ServiceError("the server failed on this job; the log has the details")
-        await self._ask(self._store.finish, job.id, outcome)
+        if await self._ask(self._store.finish, job.id, outcome):
+            failed = isinstance(outcome, ServiceError)
+            self._finished(Outcome.FAILED if failed else Outcome.DONE)
         await self._count()
 
     async def _outcome(self, job: Job) -> bytes:

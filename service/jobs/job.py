@@ -15,6 +15,14 @@ class State(StrEnum):
     FAILED = "failed"
 
 
+class Outcome(StrEnum):
+    """What a job came to."""
+
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"  # deleted before it was finished
+
+
 @dataclass(frozen=True, slots=True)
 class JobLimits:
     """What the store holds at most.

@@ -56,8 +56,12 @@ class JobStore:
         except (OSError, sqlite3.Error) as error:
             raise SettingsError(f"jobs_dir is {directory}: {error}") from error
 
-    def begin(self) -> None:
-        """Take up what another process has left; jobs that it was not the first to die of fail."""
+    def begin(self) -> int:
+        """Take up what another process has left; jobs that it was not the first to die of fail.
+
+        Returns:
+            How many these are.
+        """
         with self._writing() as write:
             write("UPDATE jobs SET crashes = crashes + 1 WHERE state = ?", (State.RUNNING,))
         fatal = self._database.execute(
@@ -68,6 +72,7 @@ class JobStore:
                 id_,
                 ServiceError(f"the service ended {_MAX_CRASHES} times while it worked on this job"),
             )
+        return len(fatal)
 
     def end(self) -> None:
         """Leave what is not finished to another process, in good order."""
@@ -208,11 +213,15 @@ class JobStore:
         )
         return [(_piece(row[:-1]), row[-1]) for row in rows]
 
-    def finish(self, id_: str, outcome: bytes | ServiceError) -> None:
-        """Keep what a job came to, and forget its pieces."""
+    def finish(self, id_: str, outcome: bytes | ServiceError) -> bool:
+        """Keep what a job came to, and forget its pieces.
+
+        Returns:
+            Whether there still is such a job: it may have been deleted meanwhile.
+        """
         error = outcome if isinstance(outcome, ServiceError) else None
         with self._writing() as write:
-            write(
+            updated = write(
                 "UPDATE jobs SET state = ?, finished_s = ?, result = ?, code = ?, message = ?, "
                 "status = ? WHERE id = ?",
                 (
@@ -226,6 +235,7 @@ class JobStore:
                 ),
             )
             write("DELETE FROM pieces WHERE job = ?", (id_,))
+        return updated.rowcount == 1
 
     def expire(self) -> None:
         """Forget the jobs that were finished too long ago."""
@@ -265,7 +275,7 @@ class JobStore:
             )
 
     @contextmanager
-    def _writing(self) -> Iterator[Callable[[str, tuple[object, ...]], object]]:
+    def _writing(self) -> Iterator[Callable[[str, tuple[object, ...]], sqlite3.Cursor]]:
         """One transaction."""
         self._database.execute("BEGIN IMMEDIATE")
         try:

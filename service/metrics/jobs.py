@@ -1,15 +1,15 @@
-"""What jobs are kept."""
+"""What jobs are kept, and what they came to."""
 
 from collections.abc import Callable
 from functools import partial
 
-from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from service.jobs.job import Census, State
+from service.jobs.job import Census, Outcome, State
 
 
 class JobMetrics:
-    """Jobs by how they stand, asked for at every scrape."""
+    """Jobs by how they stand, asked for at every scrape, and by what they came to."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         """Create the metrics.
@@ -28,6 +28,18 @@ class JobMetrics:
             "Seconds since the oldest unfinished job was submitted; 0 without one.",
             registry=registry,
         )
+
+        finished = Counter(
+            "seq2serve_finished_jobs_total",
+            "Jobs by what they came to.",
+            ["outcome"],
+            registry=registry,
+        )
+        self._finished = {outcome: finished.labels(outcome) for outcome in Outcome}
+
+    def finished(self, outcome: Outcome) -> None:
+        """Count a job."""
+        self._finished[outcome].inc()
 
     def watch(self, census: Callable[[], Census], now_s: Callable[[], float]) -> None:
         """Ask at every scrape how many jobs there are, and how old the oldest is."""

@@ -11,6 +11,7 @@ from prometheus_client import generate_latest
 from prometheus_client.core import Metric
 
 from service.domain import Direction, Task
+from service.jobs.job import Census
 from service.metrics import Metrics, ModelInfo
 from tests.deploy.queries import PROMETHEUS, RULES, Query, dashboard_queries, filled_in, operands
 
@@ -33,6 +34,7 @@ def metrics() -> Metrics:
     )
     metrics.models.watch("en-de", lambda: True)
     metrics.watch_readiness(lambda: True)
+    metrics.jobs.watch(lambda: Census({}, None), lambda: 0.0)
     return metrics
 
 

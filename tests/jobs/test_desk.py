@@ -21,7 +21,7 @@ from service.errors import (
     UnknownModel,
 )
 from service.jobs.desk import JobDesk
-from service.jobs.job import Job, JobLimits, JobPiece, State
+from service.jobs.job import Job, JobLimits, JobPiece, Outcome, State
 from service.jobs.store import JobStore
 from service.pipeline.pieces import Piece
 from tests.fakes import HandClock
@@ -84,6 +84,7 @@ async def working(
     directory: Path | None = None,
     pauses: list[float] | None = None,
     store: type[JobStore] = JobStore,
+    finished: Callable[[Outcome], None] = lambda _: None,
 ) -> Any:
     """A desk that works; pauses are noted and over at once."""
 
@@ -92,7 +93,7 @@ async def working(
             pauses.append(seconds)
 
     limits = JobLimits(jobs=100, stored_bytes=10_000_000, age_s=60)
-    desk = JobDesk(partial(store, directory, limits, HandClock()), craft, pause)
+    desk = JobDesk(partial(store, directory, limits, HandClock()), craft, finished, pause)
     await desk.start()
     try:
         yield desk
@@ -127,6 +128,34 @@ def test_a_job_comes_to_what_its_pieces_come_to() -> None:
             assert (await desk.job(first.id, None)).state is State.DONE
             assert sorted(craft.asked[:10]) == list(range(10)), "one job after the other"
             assert desk.census.states[State.DONE] == 2
+
+    play(scene)
+
+
+def test_what_jobs_come_to_is_told() -> None:
+    async def scene() -> None:
+        held = asyncio.Event()
+
+        async def hold(piece: JobPiece) -> None:
+            held.set()
+            await asyncio.Event().wait()
+
+        told: list[Outcome] = []
+        craft = FakeCraft()
+        async with working(craft, finished=told.append) as desk:
+            done = await submit(desk)
+            await outcome(desk, done)
+            await desk.delete(done.id, None)  # finished by then
+            craft.refusal = UnknownModel("gone")
+            failed = await submit(desk)
+            while len(told) < 2:
+                await desk.job(failed.id, None)
+            craft.refusal, craft.before = None, hold
+            running, queued = await submit(desk), await submit(desk)
+            await held.wait()
+            await desk.delete(queued.id, None)
+            await desk.delete(running.id, None)
+        assert told == [Outcome.DONE, Outcome.FAILED, Outcome.CANCELLED, Outcome.CANCELLED]
 
     play(scene)
 

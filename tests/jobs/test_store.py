@@ -185,9 +185,9 @@ class TestFile:
             fatal, innocent = submit(store), submit(store)
             for _ in range(2):
                 store.open_pieces(fatal.id, "a")
-                store.begin()  # without a word from the process before
+                assert store.begin() == 0  # without a word from the process before
                 assert store.next_job() == store.job(fatal.id, None)
-            store.begin()
+            assert store.begin() == 1
             fatal = store.job(fatal.id, None)
             assert (fatal.state, fatal.code) == (State.FAILED, "internal")
             assert fatal.message == "the service ended 3 times while it worked on this job"

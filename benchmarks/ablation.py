@@ -25,6 +25,7 @@ from model_export.config import EncoderKind, TeacherForcing
 from model_export.dataset import batch_plan, collate, load_pairs
 from model_export.metrics import multi30k_bleu, positions_by_length
 from service.decoding.batch import decode
+from service.domain import DecodedHypothesis
 
 BASE = "results-general"
 ROWS = (
@@ -45,11 +46,11 @@ _TRAINING_BATCHES = 4
 _DECODED_SENTENCES = 64
 
 # Of nobody's corpus.
-SENTENCE = "Two small children in red jackets are playing with a black dog in the snow."
+SENTENCE = "A man in a blue shirt is trying to catch a ball."
 
 
 def main() -> int:
-    """Compare, print two tables, write their files, draw two pictures."""
+    """Compare, print three tables, write their files, draw two pictures."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.ablation",
         description=__doc__,
@@ -80,6 +81,7 @@ def main() -> int:
     }
     quality(rows, found, by_length).publish()
     cost(rows, *speeds(rows, arguments.rounds)).publish()
+    answers(rows, SENTENCE).publish()
     words = {
         bucket: fmean(len(base.sources[i].split()) for i in inside)
         for bucket, inside in positions_by_length(base.sources).items()
@@ -123,24 +125,36 @@ def panels(
     rows: Mapping[str, Trained], curves: Mapping[str, Curve]
 ) -> list[tuple[str, list[Curve]]]:
     """Attention apart from encoders and feeding; the model that all share is in both."""
-    usual = [
-        name
-        for name, row in rows.items()
-        if row.recipe.model.encoder is EncoderKind.GRU
-        and row.recipe.training.teacher_forcing == TeacherForcing()
-    ]
-    others = [BASE, *(name for name in rows if name not in usual)]
-    chosen = {"Attention": usual, "With general attention": others}
+    chosen: dict[str, list[str]] = {"Attention": [BASE], "With general attention": [BASE]}
+    attention, other = chosen.values()
+    for name, row in rows.items():
+        if name != BASE:
+            own = row.recipe.model.attention is not rows[BASE].recipe.model.attention
+            (attention if own else other).append(name)
     return [(title, [curves[name] for name in names]) for title, names in chosen.items()]
+
+
+def answers(rows: Mapping[str, Trained], sentence: str) -> Report:
+    """What each model makes of one sentence."""
+    found: list[Row] = [
+        {"row": name, "answer": row.bundle.tokenizer.decode(_best(row, sentence).token_ids)}
+        for name, row in rows.items()
+    ]
+    return Report("ablation-answers", sentence, {}, found)
+
+
+def _best(row: Trained, sentence: str) -> DecodedHypothesis:
+    source = [*row.bundle.tokenizer.encode(sentence), row.bundle.tokenizer.end_id]
+    ((best, *_),) = decode(row.bundle.model, [source], row.search)
+    return best
 
 
 def attention_picture(row: Trained, sentence: str) -> str:
     """The heat map of a model's best answer."""
-    tokenizer = row.bundle.tokenizer
-    source = [*tokenizer.encode(sentence), tokenizer.end_id]
-    ((best, *_),) = decode(row.bundle.model, [source], row.search)
+    best = _best(row, sentence)
     assert best.attention is not None, f"{row.name} has no attention"
-    pieces = [*tokenizer.pieces(source[:-1]), "(end)"]
+    tokenizer = row.bundle.tokenizer
+    pieces = [*tokenizer.pieces(tokenizer.encode(sentence)), "(end)"]
     return heat_map(best.attention, _shown(pieces), _shown(tokenizer.pieces(best.token_ids)))
 
 

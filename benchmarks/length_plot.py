@@ -11,7 +11,7 @@ _LEFT, _TOP, _BOTTOM = 52, 34, 46
 _NAMES = 92  # to the right of a frame, for the curves' names
 _PANEL = _LEFT + _WIDTH + _NAMES
 _LINE = 13  # least distance of two names
-_TICKS = 5
+_STEP = 5  # BLEU from one grid line to the next
 _COLOURS = ("#1f5fa8", "#c2571a", "#2e7d4f", "#7b3f98")
 _STYLE = ".frame{fill:none;stroke:#999}.grid{stroke:#ddd}.curve{fill:none;stroke-width:1.8}"
 
@@ -43,11 +43,10 @@ class Curve:
 def length_plot(panels: Sequence[tuple[str, Sequence[Curve]]]) -> str:
     """Panels (title, at most four curves) side by side, all of one scale."""
     points = [point for _, curves in panels for curve in curves for point in curve.points]
-    step = ceil(max(point.high for point in points) / _TICKS)
     scale = _Scale(
         first=min(point.words for point in points) - 1,
         last=max(point.words for point in points) + 1,
-        step=step,
+        top=_STEP * ceil(max(point.high for point in points) / _STEP),
     )
     shapes = (
         f'<g transform="translate({_PANEL * number},0)">\n'
@@ -63,21 +62,21 @@ def length_plot(panels: Sequence[tuple[str, Sequence[Curve]]]) -> str:
 class _Scale:
     first: float  # words at the left edge
     last: float  # words at the right edge
-    step: int  # BLEU from one grid line to the next
+    top: int  # BLEU at the upper edge
 
     def x(self, words: float) -> float:
         return _LEFT + _WIDTH * (words - self.first) / (self.last - self.first)
 
     def y(self, bleu: float) -> float:
-        return _TOP + _HEIGHT * (1 - bleu / (self.step * _TICKS))
+        return _TOP + _HEIGHT * (1 - bleu / self.top)
 
 
 def _shapes(title: str, curves: Sequence[Curve], scale: _Scale) -> Iterator[str]:
     yield text(_LEFT + _WIDTH / 2, 20, title, "middle", ' class="title"')
-    for tick in range(_TICKS + 1):
-        y = scale.y(tick * scale.step)
+    for tick in range(0, scale.top + 1, _STEP):
+        y = scale.y(tick)
         yield f'<path class="grid" d="M{_LEFT} {y:.1f}H{_LEFT + _WIDTH}"/>'
-        yield text(_LEFT - 6, y + 4, str(tick * scale.step), "end")
+        yield text(_LEFT - 6, y + 4, str(tick), "end")
     for words in range(5 * ceil(scale.first / 5), int(scale.last) + 1, 5):
         yield text(scale.x(words), _TOP + _HEIGHT + 15, str(words), "middle")
     yield f'<rect class="frame" x="{_LEFT}" y="{_TOP}" width="{_WIDTH}" height="{_HEIGHT}"/>'

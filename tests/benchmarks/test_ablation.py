@@ -10,7 +10,16 @@ import pytest
 import torch
 
 from benchmarks import ablation
-from benchmarks.ablation import BASE, ROWS, attention_picture, label, panels, quality, speeds
+from benchmarks.ablation import (
+    BASE,
+    ROWS,
+    answers,
+    attention_picture,
+    label,
+    panels,
+    quality,
+    speeds,
+)
 from benchmarks.length_plot import Curve
 from benchmarks.resampling import intervals
 from benchmarks.rows import Trained, load_row
@@ -108,6 +117,12 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def rows(runs: Path) -> dict[str, Trained]:
     return {name: load_row(runs, name) for name in (BASE, "results-none")}
+
+
+def test_answers_are_those_that_are_served(rows: dict[str, Trained]) -> None:
+    base = rows[BASE]
+    found = answers(rows, base.sources[0]).rows
+    assert found == [{"row": name, "answer": base.outputs[0]} for name in rows]
 
 
 def test_a_finished_run_is_read(rows: dict[str, Trained]) -> None:

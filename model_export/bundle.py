@@ -25,7 +25,6 @@ from model_export.export.rearrange import rearrange_graph
 from model_export.marks import mark_ids
 from model_export.model.seq2seq import Seq2Seq
 from model_export.shortlist import build_shortlist
-from model_export.training import MODEL_NAME as CHECKPOINT_NAME
 from model_export.vocabulary import MODEL_NAME as VOCABULARY_NAME
 from model_export.vocabulary import load_vocabulary
 from service import __version__
@@ -71,7 +70,7 @@ def load_network(recipe: Recipe, run: Path, tokenizer: Tokenizer) -> Seq2Seq:
         pad_id=tokenizer.pad_id,
         unk_id=tokenizer.unk_id,
     )
-    path = run / CHECKPOINT_NAME
+    path = run / checkpoint.MODEL_NAME
     content = checkpoint.load(path)
     try:
         network.load_state_dict(content["network"])

@@ -1,13 +1,23 @@
-"""What training keeps on disk: everything that decides what the next update will be."""
+"""What training keeps on disk, in the run directory.
 
-from dataclasses import dataclass, field
+`last.pt` is everything that decides what the next update will be, `step-N.pt` the weights of one
+look at the dev set, `model.pt` the average of some of those: what is exported.
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 from torch import Tensor
 
+from model_export.config import ModelConfig
 from model_export.errors import CheckpointError
+
+LAST_NAME = "last.pt"
+MODEL_NAME = "model.pt"
 
 
 @dataclass(slots=True)
@@ -58,3 +68,52 @@ def average(states: list[dict[str, Tensor]]) -> dict[str, Tensor]:
     return {
         name: torch.stack([state[name].float() for state in states]).mean(0) for name in states[0]
     }
+
+
+def kept_path(run: Path, step: int) -> Path:
+    """Where the weights of update `step` are kept."""
+    return run / f"step-{step}.pt"
+
+
+def load_progress(run: Path) -> Progress:
+    """Where a run's training stands.
+
+    Raises:
+        CheckpointError: It has not come to its first look at the dev set, or is damaged.
+    """
+    return Progress(**load(run / LAST_NAME)["progress"])
+
+
+def write_model(run: Path, config: ModelConfig, steps: Iterable[int], progress: Progress) -> None:
+    """Average the kept checkpoints of `steps` into `model.pt`, with the network they are of.
+
+    Raises:
+        CheckpointError: One of them is missing or damaged.
+    """
+    states = [load(kept_path(run, step))["network"] for step in sorted(steps)]
+    save(
+        run / MODEL_NAME,
+        {
+            # In half precision: the bundle's integers are coarser.
+            "network": {name: each.half() for name, each in average(states).items()},
+            "model": config.model_dump(mode="json"),
+            "progress": asdict(progress),
+        },
+    )
+
+
+def load_model(run: Path) -> tuple[ModelConfig, dict[str, Tensor]]:
+    """The network of a run's `model.pt`, and its weights.
+
+    Raises:
+        CheckpointError: The file is missing, damaged, or of a version that did not say which
+            network it is of.
+    """
+    path = run / MODEL_NAME
+    content = load(path)
+    try:
+        return ModelConfig.model_validate(content["model"]), content["network"]
+    except (KeyError, ValidationError) as error:
+        raise CheckpointError(
+            f"{path} does not say which network it is of; write it anew with `average`"
+        ) from error

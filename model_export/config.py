@@ -165,6 +165,28 @@ class ModelConfig(_Section):
         return self
 
 
+class DistillationMode(StrEnum):
+    """Which of the teacher's hypotheses becomes a target."""
+
+    BEST = "best"
+    CLOSEST = "closest"
+
+
+class DistillationConfig(_Section):
+    """Targets in a teacher's words beside the corpus's own; see `model_export.distillation`."""
+
+    teachers: tuple[str, ...] = Field(min_length=1)
+    """Directory of a bundle, or of one run or several, whose probabilities are then averaged;
+    relative ones start where the command is run."""
+    mode: DistillationMode = DistillationMode.CLOSEST
+    """best: the hypothesis that the teacher prefers; closest: the one of its beam that is most
+    like the corpus's target."""
+    beam_size: Annotated[int, Field(ge=1)] = 4
+    """Hypotheses of the teacher's search."""
+    repeat: Annotated[int, Field(ge=0)] = 1
+    """How often each pair is learned with the corpus's own target, too."""
+
+
 class TeacherForcing(_Section):
     """How often the decoder is fed the reference instead of its own prediction.
 
@@ -186,6 +208,9 @@ class TeacherForcing(_Section):
 class TrainingConfig(_Section):
     """Optimisation."""
 
+    start_from: str | None = None
+    """Directory of a run whose vocabulary and weights this one begins with; a relative one starts
+    where the command is run."""
     seed: int = 1
     batch_tokens: Annotated[int, Field(ge=1)] = 4096
     """Padded tokens of the longer side in one batch of one process."""
@@ -269,6 +294,8 @@ class Recipe(_Section):
     """None: the model knows no marks."""
     model: ModelConfig = ModelConfig()
     training: TrainingConfig
+    distillation: DistillationConfig | None = None
+    """None: targets are the corpus's."""
     search: SearchConfig = SearchConfig()
     shortlist: ShortlistConfig = ShortlistConfig()
     limits: LimitsConfig = LimitsConfig()

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from model_export.config import Recipe
 from model_export.corpus import Line, Split, read_split
+from model_export.distillation import training_lines
 from model_export.errors import TrainingError
 from model_export.marks import Marked, marked_pairs
 from model_export.subwords import SubwordSampler
@@ -92,15 +93,18 @@ class SampledPairs:
 def load_pairs(recipe: Recipe, run: Path, tokenizer: Tokenizer) -> TrainingPairs:
     """Encode the training split, with marks in repeated lines where the recipe says so.
 
+    Marks stand in the corpus's own pairs, also where a teacher's targets are learned: what they
+    mark has to be aligned, and half of it is exchanged on both sides.
+
     Pairs with a side of `max_source_tokens` or more are left out, with `bpe_dropout` of the
     epochs in which they are as long.
     """
-    lines = list(read_split(run, Split.TRAIN))
     marked: Iterator[Marked] = iter(())
     if recipe.marks is not None:
+        lines = list(read_split(run, Split.TRAIN))
         marked = marked_pairs(lines, recipe.marks, tokenizer, recipe.training.seed)
     text = _Text(
-        lines,
+        training_lines(recipe, run),
         list(marked),
         source_prefixes(recipe, tokenizer),
         max_tokens=recipe.limits.max_source_tokens,

@@ -7,13 +7,12 @@ bundle's ONNX graphs; what comes out is what an HTTP client would have got.
 import asyncio
 import json
 import logging
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Sequence
 from pathlib import Path
 
 from tqdm import tqdm
 
-from model_export.corpus import Line, Split, read_report, read_split
+from model_export.corpus import Split, read_corpora
 from model_export.metrics import Score as Measured
 from model_export.metrics import (
     bleu,
@@ -110,7 +109,7 @@ def evaluate_bundle(run: Path, bundle: Bundle) -> list[Score]:
     scores: list[Score] = []
     directory = run / "outputs"
     directory.mkdir(exist_ok=True)
-    for corpus, pairs in _test_sets(run):
+    for corpus, pairs in read_corpora(run, Split.TEST):
         sources = [pair.source for pair in pairs]
         references = [pair.target for pair in pairs]
         direction = pairs[0].direction
@@ -156,14 +155,6 @@ def record_scores(manifest: Manifest, scores: list[Score], directory: Path) -> M
     scored = manifest.model_copy(update={"scores": tuple(scores)})
     scored.write(directory)
     return scored
-
-
-def _test_sets(run: Path) -> Iterator[tuple[str, list[Line]]]:
-    """Name and pairs of each test corpus; the prepared files hold one after the other."""
-    pairs = read_split(run, Split.TEST)
-    for corpus in read_report(run).inputs:
-        if corpus.split is Split.TEST:
-            yield corpus.name, list(islice(pairs, corpus.kept[Split.TEST]))
 
 
 def _measure(

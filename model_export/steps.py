@@ -1,37 +1,42 @@
 """The steps of a recipe, each from the run directory's files to its files.
 
 prepare   corpora            -> data/, vocabulary.spm
+distil    data/, teachers    -> distilled.target; of recipes that name a teacher
 train     data/              -> model.pt
 export    model.pt           -> bundle/ (not yet verified)
 verify    bundle/, model.pt  -> bundle/ (verified), or an error with the first difference
 calibrate bundle/, data/     -> reliability.svg, and `confidence` in the bundle's manifest
 evaluate  bundle/, data/     -> evaluation.json, and the scores in the bundle's manifest
+
+And two commands that are no steps of every recipe:
+
+average   step-N.pt, data/   -> model.pt, of other checkpoints than training chose
+ensemble  model.pt of runs   -> the scores of all of them as one model
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 
+from model_export.averaging import average_run
 from model_export.bundle import export_bundle
 from model_export.calibration import calibrate_bundle, record_confidence
 from model_export.card import write_card
 from model_export.config import Recipe
-from model_export.corpus import Split, read_split
-from model_export.dataset import load_pairs, source_prefixes
+from model_export.dataset import load_pairs
+from model_export.distillation import distil
+from model_export.ensemble import load_ensemble
 from model_export.evaluation import evaluate_bundle, record_scores
-from model_export.metrics import bleu, rouge
-from model_export.model.search import TorchDecoder
 from model_export.model.seq2seq import Seq2Seq
 from model_export.preparation import prepare
-from model_export.training import Process, join_processes, train
+from model_export.scoring import dev_scorer, score_corpora
+from model_export.teacher import Teacher
+from model_export.training import join_processes, train
 from model_export.verification import verify_bundle
 from model_export.vocabulary import load_vocabulary
 from service.bundle.loader import load_verified
 from service.bundle.manifest import Manifest, Precision
-from service.decoding.batch import decode
 from service.decoding.runtime import Device
-from service.domain import SearchOptions, Task
-from service.text.tokenizer import Tokenizer
 
 logger = logging.getLogger(__name__)
 
@@ -44,13 +49,15 @@ def run_step(step: str, recipe: Recipe, run: Path, bundle: Path, precision: Prec
         recipe: What is made.
         run: Working directory; exists.
         bundle: Bundle directory.
-        precision: Graphs that `calibrate` and `evaluate` ask.
+        precision: Graphs that `distil`, `calibrate` and `evaluate` ask.
     """
     match step:
         case "prepare":
             report = prepare(recipe, run)
             for split, totals in report.totals.items():
                 logger.info("%s: %d pairs", split, totals.pairs)
+        case "distil":
+            _distil_step(recipe, run, precision)
         case "train":
             train_step(recipe, run)
         case "export":
@@ -65,6 +72,11 @@ def run_step(step: str, recipe: Recipe, run: Path, bundle: Path, precision: Prec
             _evaluate_step(run, bundle, precision)
         case _:
             raise ValueError(f"no step is called {step!r}")
+
+
+def _distil_step(recipe: Recipe, run: Path, precision: Precision) -> None:
+    teacher = Teacher.load(recipe, precision)
+    distil(recipe, run, teacher.translate, teacher=teacher.digest, workers=teacher.workers)
 
 
 def _calibrate_step(run: Path, bundle: Path, precision: Precision) -> None:
@@ -94,7 +106,7 @@ def train_step(recipe: Recipe, run: Path) -> None:
             pairs,
             tokenizer,
             process=process,
-            score_dev=_dev_scorer(recipe, run, tokenizer, process),
+            score_dev=dev_scorer(recipe, run, tokenizer),
         )
         if process.leads:
             logger.info(
@@ -105,37 +117,23 @@ def train_step(recipe: Recipe, run: Path) -> None:
             )
 
 
-def _dev_scorer(
-    recipe: Recipe, run: Path, tokenizer: Tokenizer, process: Process
-) -> Callable[[Seq2Seq], float]:
-    """Greedy decoding of evenly spaced dev sentences: BLEU, or the mean of ROUGE-1, 2 and L."""
-    count = recipe.training.evaluate_sentences if process.leads else 0
-    lines = list(read_split(run, Split.DEV))
-    dev = lines[:: max(1, len(lines) // count)][:count] if count else []
-    prefixes = source_prefixes(recipe, tokenizer)
-    sources = [
-        [*prefixes[line.direction], *tokenizer.encode(line.source), tokenizer.end_id]
-        for line in dev
-    ]
-    references = [line.target for line in dev]
-    longest = max((len(tokenizer.encode(target)) for target in references), default=0)
-    greedy = SearchOptions(
-        beam_size=1,
-        num_hypotheses=1,
-        length_penalty=recipe.search.length_penalty,
-        min_decoding_length=1,
-        max_decoding_length=longest + 10,
+def average_step(recipe: Recipe, run: Path, last: int | None, steps: Sequence[int]) -> None:
+    """Average kept checkpoints into `model.pt`; see `average_run`."""
+    tokenizer = load_vocabulary(run)
+    network = Seq2Seq(
+        recipe.model,
+        tokenizer.vocabulary_size,
+        pad_id=tokenizer.pad_id,
+        unk_id=tokenizer.unk_id,
+    )
+    average_run(
+        recipe.model, run, network, dev_scorer(recipe, run, tokenizer), last=last, steps=steps
     )
 
-    def score(network: Seq2Seq) -> float:
-        model = TorchDecoder(network, start_id=tokenizer.start_id, end_id=tokenizer.end_id)
-        outputs = [
-            tokenizer.decode(hypotheses[0].token_ids)
-            for hypotheses in decode(model, sources, greedy)
-        ]
-        if recipe.task is Task.TRANSLATION:
-            return bleu(outputs, references).value
-        scores = rouge(outputs, references)
-        return (scores.rouge1.value + scores.rouge2.value + scores.rouge_l.value) / 3
 
-    return score
+def ensemble_step(recipe: Recipe, run: Path, members: Sequence[Path]) -> None:
+    """Score runs of one vocabulary as one model on the dev and test corpora of `run`."""
+    model, tokenizer = load_ensemble(members)
+    for corpus, scores in score_corpora(recipe, run, model, tokenizer):
+        for score in scores:
+            logger.info("%s: %s", corpus, score)

@@ -29,9 +29,6 @@ from model_export.errors import CheckpointError, TrainingError
 from model_export.model.seq2seq import Seq2Seq
 from service.text.tokenizer import Tokenizer
 
-# Averaged weights, in the run directory: what is exported.
-MODEL_NAME = "model.pt"
-
 
 @dataclass(frozen=True, slots=True)
 class Process:
@@ -93,7 +90,8 @@ def train(
             leading process only.
 
     Raises:
-        CheckpointError: `run/last.pt` is damaged or belongs to another network.
+        CheckpointError: `run/last.pt`, or the model that the recipe starts from, is damaged or
+            belongs to another network.
         TrainingError: The cost is no number, or there are fewer batches than processes.
     """
     trainer = _Trainer(recipe, run, pairs, tokenizer, process=process, score_dev=score_dev)
@@ -133,7 +131,10 @@ class _Trainer:
         )
         # Processes draw their own dropout masks, from here on.
         torch.manual_seed(config.seed + process.rank)
-        self._resume()
+        if (run / checkpoint.LAST_NAME).exists():
+            self._resume()
+        elif config.start_from is not None:
+            self._start_from(Path(config.start_from))
         self.model: nn.Module = self.network
         if process.world_size > 1:
             self.model = DistributedDataParallel(self.network)
@@ -184,7 +185,9 @@ class _Trainer:
                     started = time.monotonic()
                     done = self.progress.looks_since_best >= self.config.patience
         if self.process.leads:
-            self._write_average()
+            checkpoint.write_model(
+                self.directory, self.network.config, self.progress.kept, self.progress
+            )
         return self.progress
 
     def _rate(self, step: int) -> float:
@@ -245,18 +248,16 @@ class _Trainer:
         ranked = sorted(progress.kept, key=lambda step: (progress.kept[step], step), reverse=True)
         dropped = ranked[self.config.average_checkpoints :]
         if self.process.leads and progress.step not in dropped:
-            checkpoint.save(self._kept_path(progress.step), {"network": self.network.state_dict()})
+            path = checkpoint.kept_path(self.directory, progress.step)
+            checkpoint.save(path, {"network": self.network.state_dict()})
         for step in dropped:
             del progress.kept[step]
         self._save()
         # Only now: a kill before this line resumes from a checkpoint that names no lost file.
         if self.process.leads:
             for step in dropped:
-                self._kept_path(step).unlink(missing_ok=True)
+                checkpoint.kept_path(self.directory, step).unlink(missing_ok=True)
         return score.item()
-
-    def _kept_path(self, step: int) -> Path:
-        return self.directory / f"step-{step}.pt"
 
     def _save(self) -> None:
         own = _random_states(self.process.device)
@@ -265,7 +266,7 @@ class _Trainer:
             dist.all_gather_object(random_states, own)
         if self.process.leads:
             checkpoint.save(
-                self.directory / "last.pt",
+                self.directory / checkpoint.LAST_NAME,
                 {
                     "network": self.network.state_dict(),
                     "optimizer": self.optimizer.state_dict(),
@@ -275,9 +276,7 @@ class _Trainer:
             )
 
     def _resume(self) -> None:
-        path = self.directory / "last.pt"
-        if not path.exists():
-            return
+        path = self.directory / checkpoint.LAST_NAME
         content = checkpoint.load(path)
         if len(content["random"]) != self.process.world_size:
             raise CheckpointError(
@@ -295,18 +294,17 @@ class _Trainer:
         if self.process.device.type == "cuda":
             torch.cuda.set_rng_state(states[1], self.process.device)
 
-    def _write_average(self) -> None:
-        states = [
-            checkpoint.load(self._kept_path(step))["network"] for step in sorted(self.progress.kept)
-        ]
-        checkpoint.save(
-            self.directory / MODEL_NAME,
-            # In half precision: the bundle's integers are coarser.
-            {
-                "network": {name: each.half() for name, each in checkpoint.average(states).items()},
-                "progress": asdict(self.progress),
-            },
-        )
+    def _start_from(self, run: Path) -> None:
+        """Begin with the weights that another run has come to."""
+        config, weights = checkpoint.load_model(run)
+        if config != self.network.config:
+            raise CheckpointError(
+                f"start_from {run}: its network is {config}; the recipe's is {self.network.config}"
+            )
+        try:
+            self.network.load_state_dict(weights)
+        except RuntimeError as error:
+            raise CheckpointError(f"start_from {run}: another vocabulary: {error}") from error
 
 
 def _random_states(device: torch.device) -> list[torch.Tensor]:

@@ -68,11 +68,7 @@ def prepare_vocabulary(config: VocabularyConfig, control_symbols: Sequence[str],
     """
     outputs = read_report(run).outputs
     made_of = {
-        "settings": {
-            **_FIXED,
-            **config.model_dump(mode="json"),
-            "control_symbols": list(control_symbols),
-        },
+        "settings": _settings(config, control_symbols),
         "text": {name: digest for name, digest in outputs.items() if "/train." in name},
     }
     path, record_path = run / MODEL_NAME, run / RECORD_NAME
@@ -87,6 +83,40 @@ def prepare_vocabulary(config: VocabularyConfig, control_symbols: Sequence[str],
     record = {**made_of, "sha256": _sha256(model)}
     record_path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     return path
+
+
+def copy_vocabulary(
+    start: Path, config: VocabularyConfig, control_symbols: Sequence[str], run: Path
+) -> Path:
+    """Take over the vocabulary of another run instead of training one.
+
+    Args:
+        start: The other run.
+        config: The recipe's vocabulary section, which has to be that of the other run.
+        control_symbols: As many and the same as there.
+        run: Run directory.
+
+    Returns:
+        Path of the SentencePiece model.
+
+    Raises:
+        CorpusError: The other run is not prepared.
+        RecipeError: Its vocabulary is none of this recipe; the message says in what they differ.
+    """
+    record_path = start / RECORD_NAME
+    if not record_path.is_file():
+        raise CorpusError(f"start_from: {record_path} does not exist; prepare and train it first")
+    theirs = json.loads(record_path.read_text(encoding="utf-8"))["settings"]
+    ours = _settings(config, control_symbols)
+    for key in ours.keys() | theirs.keys():
+        if ours.get(key) != theirs.get(key):
+            raise RecipeError(
+                f"start_from: the vocabulary of {start} has {key} {theirs.get(key)}; "
+                f"the recipe's has {ours.get(key)}"
+            )
+    for name in (MODEL_NAME, RECORD_NAME):
+        (run / name).write_bytes((start / name).read_bytes())
+    return run / MODEL_NAME
 
 
 def load_vocabulary(run: Path) -> Tokenizer:
@@ -133,6 +163,15 @@ def train_vocabulary(
             ) from error
         raise RecipeError(f"vocabulary: {error}") from error
     return model.getvalue()
+
+
+def _settings(config: VocabularyConfig, control_symbols: Sequence[str]) -> dict[str, Any]:
+    """What a vocabulary is made with, as its record has it."""
+    return {
+        **_FIXED,
+        **config.model_dump(mode="json"),
+        "control_symbols": list(control_symbols),
+    }
 
 
 def _training_text(run: Path) -> Iterator[str]:

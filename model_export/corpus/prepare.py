@@ -9,6 +9,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, NamedTuple, Self
@@ -115,6 +116,14 @@ def read_split(run: Path, split: Split) -> Iterator[Line]:
         if languages not in known:
             known[languages] = _direction(languages)
         yield Line(source, target, known[languages])
+
+
+def read_corpora(run: Path, split: Split) -> Iterator[tuple[str, list[Line]]]:
+    """Name and lines of each corpus of a split; the prepared files hold one after the other."""
+    lines = read_split(run, split)
+    for corpus in read_report(run).inputs:
+        if count := corpus.kept.get(split, 0):
+            yield corpus.name, list(islice(lines, count))
 
 
 def _direction(languages: str) -> Direction:

@@ -33,6 +33,7 @@ from model_export.metrics.overlap import (
     multi30k_bleu,
     positions_by_length,
     rouge,
+    sentence_bleu,
     sentence_chrf,
     sentence_rouge_l,
 )
@@ -56,6 +57,7 @@ __all__ = [
     "positions_by_length",
     "repetitions",
     "rouge",
+    "sentence_bleu",
     "sentence_chrf",
     "sentence_rouge_l",
     "source_copies",

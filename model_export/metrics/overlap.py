@@ -50,6 +50,20 @@ def sentence_chrf(hypotheses: Sequence[str], references: Sequence[str]) -> list[
     ]
 
 
+def sentence_bleu(hypotheses: Sequence[str], references: Sequence[str]) -> list[float]:
+    """Cased BLEU (13a) of each sentence by itself, 0 to 100.
+
+    Orders without a match are smoothed exponentially (Chen and Cherry 2014, method 3), and
+    those that a sentence is too short for are left out.
+    """
+    check_aligned(hypotheses=hypotheses, references=references)
+    metric = BLEU(effective_order=True)
+    return [
+        metric.sentence_score(hypothesis, [reference]).score
+        for hypothesis, reference in zip(hypotheses, references, strict=True)
+    ]
+
+
 def multi30k_bleu(hypotheses: Sequence[str], references: Sequence[str], language: str) -> Score:
     """multi-bleu.perl over lower-cased Moses tokens, as Multi30k's published tables have it.
 

@@ -2,12 +2,15 @@
 
 `TorchDecoder` is a `DecoderModel` like the exported graphs, so the serving engine can run on
 it. It is what exported graphs are compared with, what golden answers come from, and what
-scores the dev set during training.
+scores the dev set during training. `SteppedDecoder` is the search alone, for whatever can say what
+comes next.
 """
 
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -29,51 +32,49 @@ from service.decoding.contract import (
 from service.domain import SearchOptions
 
 
-class TorchDecoder(HostModel):
-    """A `Seq2Seq` searched as `service.decoding.contract` says."""
+class Next(NamedTuple):
+    """What may come next in each slot.
 
-    def __init__(self, network: Seq2Seq, *, start_id: int, end_id: int, steps: int = 8) -> None:
-        """Wrap `network`, which should be in evaluation mode; `steps` is n of one `advance`."""
-        self.network = network
-        self.pad_id = network.pad_id
+    Attributes:
+        logits: Log-probabilities of the next token up to a constant, on the CPU, [B, K, V].
+        decoder: New decoder state by the names of `BatchState.decoder`, on the CPU,
+            [B, K, ...]; what does not change from step to step is left out.
+        attention: Mean over heads, [B, K, S]; None without attention.
+    """
+
+    logits: Tensor
+    decoder: dict[str, Tensor]
+    attention: Tensor | None
+
+
+class SteppedDecoder(HostModel, ABC):
+    """Beam search as `service.decoding.contract` says, of what `following` finds likely."""
+
+    def __init__(self, *, pad_id: int, unk_id: int, start_id: int, end_id: int, steps: int) -> None:
+        """Search with these special ids; `steps` is n of one `advance`."""
+        self.pad_id = pad_id
+        self.unk_id = unk_id
         self.start_id = start_id
         self.end_id = end_id
         self.steps = steps
 
-    @torch.inference_mode()
+    @abstractmethod
     def encode(
         self, sources: Sequence[Sequence[int]], options: Sequence[SearchOptions], slots: int
     ) -> BatchState:
         """See `DecoderModel.encode`."""
-        ids, widths = pad_sources(sources, self.pad_id)
-        lengths = self._tensor(widths)
-        decoder = self.network.decoder
-        encoded = self.network.encode(self._tensor(ids), lengths)
-        memory: dict[str, Tensor] = {}
-        state = {"hidden": torch.tanh(decoder.initial(encoded.summary))}
-        if decoder.attention is None:
-            state["context"] = encoded.summary
-        else:
-            memory["values"] = encoded.memory
-            if decoder.attention.kind is not AttentionKind.DOT:
-                real = source_mask(lengths, ids.shape[1]).unsqueeze(2)
-                memory["keys"] = decoder.attention.keys(encoded.memory) * real
-        return first_state(
-            memory={name: tensor.float().cpu().numpy() for name, tensor in memory.items()},
-            source_lengths=widths,
-            decoder={name: tensor.float().cpu().numpy() for name, tensor in state.items()},
-            options=options,
-            slots=slots,
-            start_id=self.start_id,
-        )
+
+    @abstractmethod
+    def following(self, state: BatchState) -> Callable[[BatchState], Next]:
+        """What may come next in this state and in those that follow it in one `advance`."""
 
     @torch.inference_mode()
     def advance(self, state: BatchState) -> tuple[BatchState, Chunk]:
         """See `DecoderModel.advance`."""
-        source = self._source(state)
+        following = self.following(state)
         steps = []
         for _ in range(self.steps):
-            state, step = self._step(source, state)
+            state, step = self._step(following(state), state)
             steps.append(step)
         state = replace(state, finished=search_is_over(state))
         attention = [step.attention for step in steps if step.attention is not None]
@@ -84,40 +85,9 @@ class TorchDecoder(HostModel):
             attention=np.concatenate(attention) if attention else None,
         )
 
-    def next_logits(
-        self, source: Source, state: BatchState
-    ) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Logits [B, K, V], new hidden state [B, K, D] and mean attention [B, K, S]."""
-        network = self.network
-        embedded = network.embedding(self._tensor(state.last_ids))
-        step = network.decoder.step(
-            source,
-            network.decoder.first.input(embedded),
-            self._tensor(state.decoder["hidden"]),
-        )
-        logits = network.logits(network.decoder.features(step.state, step.context, embedded))
-        weights = None if step.weights is None else step.weights.mean(1).cpu()
-        return logits.float().cpu(), step.state.float().cpu(), weights
-
-    def _source(self, state: BatchState) -> Source:
-        decoder = self.network.decoder
-        if decoder.attention is None:
-            # The context is a source's own: every slot of it holds the same.
-            return Source(None, None, None, self._tensor(state.decoder["context"][:, :1]))
-        values = self._tensor(state.memory["values"])
-        keys = self._tensor(state.memory.get("keys", state.memory["values"]))
-        mask = source_mask(self._tensor(state.source_lengths), values.shape[1])
-        bias = torch.zeros(mask.shape, device=mask.device)
-        bias = bias.masked_fill_(~mask, -torch.inf)[:, None, None]
-        return Source(decoder.attention.split(keys), decoder.attention.split(values), bias, None)
-
-    def _tensor(self, array: npt.NDArray[Any]) -> Tensor:
-        """An array where the network is; the search itself is done on the CPU."""
-        return torch.from_numpy(array).to(self.network.embedding.weight.device)
-
-    def _step(self, source: Source, state: BatchState) -> tuple[BatchState, Chunk]:
+    def _step(self, upcoming: Next, state: BatchState) -> tuple[BatchState, Chunk]:
         """One step of beam search; the chunk has n = 1."""
-        logits, hidden, weights = self.next_logits(source, state)
+        logits = upcoming.logits
         sources, slots, vocabulary = logits.shape
         rows = torch.arange(sources).unsqueeze(1)
         ended = torch.from_numpy(state.ended)
@@ -126,7 +96,7 @@ class TorchDecoder(HostModel):
         slot_log_probs = torch.from_numpy(state.log_probs)
 
         # Each slot offers its likeliest tokens; a frozen one offers itself, unchanged.
-        logits[..., [self.pad_id, self.network.unk_id, self.start_id]] = -torch.inf
+        logits[..., [self.pad_id, self.unk_id, self.start_id]] = -torch.inf
         log_probs = torch.log_softmax(logits, dim=-1)
         too_short = lengths + 1 < torch.from_numpy(state.min_length).unsqueeze(1)
         log_probs[..., self.end_id].masked_fill_(too_short, -torch.inf)
@@ -155,12 +125,9 @@ class TorchDecoder(HostModel):
         new_ended |= grew & ((tokens == self.end_id) | full)
         after = replace(
             state,
-            decoder={
-                name: hidden[rows, parents].numpy()
-                if name == "hidden"
-                else array  # a source's own context is the same in every slot
-                for name, array in state.decoder.items()
-            },
+            # What is left out there is a source's own, the same in every slot.
+            decoder=state.decoder
+            | {name: new[rows, parents].numpy() for name, new in upcoming.decoder.items()},
             last_ids=tokens.numpy(),
             log_probs=new_log_probs.numpy(),
             lengths=new_lengths.numpy(),
@@ -170,5 +137,84 @@ class TorchDecoder(HostModel):
             tokens=tokens.numpy()[np.newaxis],
             parents=parents.numpy()[np.newaxis],
             log_probs=after.log_probs[np.newaxis],
-            attention=None if weights is None else weights.numpy()[np.newaxis],
+            attention=None
+            if upcoming.attention is None
+            else upcoming.attention.numpy()[np.newaxis],
         )
+
+
+class TorchDecoder(SteppedDecoder):
+    """A `Seq2Seq`, searched."""
+
+    def __init__(self, network: Seq2Seq, *, start_id: int, end_id: int, steps: int = 8) -> None:
+        """Wrap `network`, which should be in evaluation mode; `steps` is n of one `advance`."""
+        super().__init__(
+            pad_id=network.pad_id,
+            unk_id=network.unk_id,
+            start_id=start_id,
+            end_id=end_id,
+            steps=steps,
+        )
+        self.network = network
+
+    @torch.inference_mode()
+    def encode(
+        self, sources: Sequence[Sequence[int]], options: Sequence[SearchOptions], slots: int
+    ) -> BatchState:
+        """See `DecoderModel.encode`."""
+        ids, widths = pad_sources(sources, self.pad_id)
+        lengths = self._tensor(widths)
+        decoder = self.network.decoder
+        encoded = self.network.encode(self._tensor(ids), lengths)
+        memory: dict[str, Tensor] = {}
+        state = {"hidden": torch.tanh(decoder.initial(encoded.summary))}
+        if decoder.attention is None:
+            state["context"] = encoded.summary
+        else:
+            memory["values"] = encoded.memory
+            if decoder.attention.kind is not AttentionKind.DOT:
+                real = source_mask(lengths, ids.shape[1]).unsqueeze(2)
+                memory["keys"] = decoder.attention.keys(encoded.memory) * real
+        return first_state(
+            memory={name: tensor.float().cpu().numpy() for name, tensor in memory.items()},
+            source_lengths=widths,
+            decoder={name: tensor.float().cpu().numpy() for name, tensor in state.items()},
+            options=options,
+            slots=slots,
+            start_id=self.start_id,
+        )
+
+    def following(self, state: BatchState) -> Callable[[BatchState], Next]:
+        """See `SteppedDecoder.following`."""
+        return partial(self._next, self._source(state))
+
+    def _next(self, source: Source, state: BatchState) -> Next:
+        network = self.network
+        embedded = network.embedding(self._tensor(state.last_ids))
+        step = network.decoder.step(
+            source,
+            network.decoder.first.input(embedded),
+            self._tensor(state.decoder["hidden"]),
+        )
+        logits = network.logits(network.decoder.features(step.state, step.context, embedded))
+        return Next(
+            logits.float().cpu(),
+            {"hidden": step.state.float().cpu()},
+            None if step.weights is None else step.weights.mean(1).cpu(),
+        )
+
+    def _source(self, state: BatchState) -> Source:
+        decoder = self.network.decoder
+        if decoder.attention is None:
+            # The context is a source's own: every slot of it holds the same.
+            return Source(None, None, None, self._tensor(state.decoder["context"][:, :1]))
+        values = self._tensor(state.memory["values"])
+        keys = self._tensor(state.memory.get("keys", state.memory["values"]))
+        mask = source_mask(self._tensor(state.source_lengths), values.shape[1])
+        bias = torch.zeros(mask.shape, device=mask.device)
+        bias = bias.masked_fill_(~mask, -torch.inf)[:, None, None]
+        return Source(decoder.attention.split(keys), decoder.attention.split(values), bias, None)
+
+    def _tensor(self, array: npt.NDArray[Any]) -> Tensor:
+        """An array where the network is; the search itself is done on the CPU."""
+        return torch.from_numpy(array).to(self.network.embedding.weight.device)

@@ -6,7 +6,6 @@ from model_export import checkpoint
 from model_export.bundle import export_bundle
 from model_export.config import Recipe, parse_recipe
 from model_export.preparation import prepare
-from model_export.training import MODEL_NAME
 from model_export.verification import verify_bundle
 from model_export.vocabulary import load_vocabulary
 from tests.networks import loud_network, tiny_config
@@ -36,7 +35,7 @@ def prepare_run(run: Path) -> None:
     prepare(RECIPE, run, {})
     vocabulary = load_vocabulary(run)
     network = loud_network(RECIPE.model, vocabulary_size=vocabulary.vocabulary_size, seed=5)
-    checkpoint.save(run / MODEL_NAME, {"network": network.state_dict(), "progress": {}})
+    checkpoint.save(run / checkpoint.MODEL_NAME, {"network": network.state_dict(), "progress": {}})
 
 
 def make_bundle(run: Path, bundle: Path) -> None:

@@ -10,7 +10,6 @@ from model_export.config import PLACEHOLDERS, TERM_BEGIN, TERM_END, Recipe, pars
 from model_export.dataset import load_pairs
 from model_export.evaluation import answer_lines
 from model_export.preparation import prepare
-from model_export.training import MODEL_NAME
 from model_export.verification import verify_bundle
 from model_export.vocabulary import load_vocabulary
 from service.bundle.loader import Bundle, Provider, load_bundle
@@ -45,7 +44,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     prepare(recipe(), run, {})
     size = load_vocabulary(run).vocabulary_size
     network = loud_network(recipe().model, vocabulary_size=size, seed=5)
-    checkpoint.save(run / MODEL_NAME, {"network": network.state_dict(), "progress": {}})
+    checkpoint.save(run / checkpoint.MODEL_NAME, {"network": network.state_dict(), "progress": {}})
     return run
 
 

@@ -12,7 +12,6 @@ from model_export import checkpoint
 from model_export.bundle import digests, export_bundle
 from model_export.errors import CheckpointError, CorpusError, VerificationError
 from model_export.export.graph import WEIGHTS_NAME
-from model_export.training import MODEL_NAME
 from model_export.verification import verify_bundle
 from service.bundle.golden import read_golden
 from service.bundle.manifest import Manifest
@@ -87,9 +86,9 @@ def test_a_single_weight_is_enough(run: Path, bundle: Path) -> None:
 
 def test_a_bundle_of_another_training_is_found(run: Path, bundle: Path, tmp_path: Path) -> None:
     other = Path(shutil.copytree(run, tmp_path / "run"))
-    content = checkpoint.load(other / MODEL_NAME)
+    content = checkpoint.load(other / checkpoint.MODEL_NAME)
     content["network"]["decoder.initial.bias"] += 0.1
-    checkpoint.save(other / MODEL_NAME, content)
+    checkpoint.save(other / checkpoint.MODEL_NAME, content)
     with pytest.raises(VerificationError, match=r"encode: decoder\.hidden differs by"):
         verify_bundle(RECIPE, other, bundle)
 
@@ -98,7 +97,9 @@ def test_a_network_that_does_not_fit_the_recipe_is_refused(
     run: Path, bundle: Path, tmp_path: Path
 ) -> None:
     other = Path(shutil.copytree(run, tmp_path / "run"))
-    checkpoint.save(other / MODEL_NAME, {"network": {"embedding.weight": torch.zeros(3)}})
+    checkpoint.save(
+        other / checkpoint.MODEL_NAME, {"network": {"embedding.weight": torch.zeros(3)}}
+    )
     with pytest.raises(CheckpointError, match=r"model\.pt does not fit recipe tiny"):
         export_bundle(RECIPE, other, bundle)
     # What was there is still there.

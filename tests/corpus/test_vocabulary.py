@@ -87,15 +87,53 @@ def test_a_vocabulary_needs_prepared_data(tmp_path: Path) -> None:
         prepare_vocabulary(VocabularyConfig(size=300), (), tmp_path)
 
 
-def toy_recipe(size: int) -> Recipe:
+def test_a_run_takes_over_the_vocabulary_it_starts_from(tmp_path: Path) -> None:
+    start, run, third = (tmp_path / name for name in ("start", "run", "third"))
+    with pytest.raises(CorpusError, match=r"start_from: .*vocabulary.json does not exist"):
+        prepare(toy_recipe(300, count=60, start_from=str(start)), run, {})
+    prepare(toy_recipe(300), start, {})
+    for recipe, directory in (
+        (toy_recipe(300, count=60, start_from=str(start)), run),
+        (toy_recipe(300, count=70, start_from=str(run)), third),
+    ):
+        prepare(recipe, directory, {})
+        for name in ("vocabulary.spm", "vocabulary.json"):
+            assert (directory / name).read_bytes() == (start / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("size", "marks", "message"),
+    [
+        (301, None, "has size 300; the recipe's has 301"),
+        (300, {"terms": 0.1}, r"has control_symbols \[\]; the recipe's has \['<term"),
+    ],
+)
+def test_a_run_cannot_start_from_another_vocabulary(
+    tmp_path: Path, size: int, marks: dict[str, float] | None, message: str
+) -> None:
+    prepare(toy_recipe(300), tmp_path / "start", {})
+    recipe = toy_recipe(size, marks, start_from=str(tmp_path / "start"))
+    with pytest.raises(RecipeError, match=message):
+        prepare(recipe, tmp_path / "run", {})
+
+
+def toy_recipe(
+    size: int,
+    marks: dict[str, float] | None = None,
+    *,
+    count: int = 50,
+    start_from: str | None = None,
+) -> Recipe:
+    digits = {"generator": "reversed_digits", "count": count}
     return parse_recipe(
         {
             "name": "toy",
             "task": "translation",
             "directions": [{"source": "en", "target": "de"}],
-            "data": {"train": [{"generator": "reversed_digits", "count": 50}], "dev_fraction": 0.1},
+            "data": {"train": [digits], "dev_fraction": 0.1},
             "vocabulary": {"size": size},
-            "training": {"max_steps": 1},
+            "marks": marks,
+            "training": {"max_steps": 1, "start_from": start_from},
             "card": {"description": "toy", "licence": "none"},
         }
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from model_export.__main__ import main
+from model_export.__main__ import STEPS, main
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,7 +29,7 @@ def test_help_says_what_the_steps_do(capsys: pytest.CaptureFixture[str]) -> None
         main(["--help"])
     assert stopped.value.code == 0
     shown = capsys.readouterr().out
-    for step in ("prepare", "train", "export", "verify", "evaluate", "all"):
+    for step in (*STEPS, "all", "average", "ensemble"):
         assert step in shown
 
 

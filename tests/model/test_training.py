@@ -118,6 +118,50 @@ def test_looking_at_the_dev_set_draws_nothing_from_training(
     assert_same_run(tmp_path / "plain", tmp_path / "random")
 
 
+def started(run: Path, tokenizer: Tokenizer, size: int = 16) -> dict[str, torch.Tensor]:
+    """Weights before the first update of a run in `run`/student that starts from `run`."""
+    recipe = toy_recipe(size, start_from=str(run))
+    student = run / "student"
+    student.mkdir(exist_ok=True)
+    return training._Trainer(
+        recipe, student, toy_pairs(), tokenizer, process=ALONE, score_dev=lambda _: 0.0
+    ).network.state_dict()
+
+
+def test_a_run_begins_with_the_weights_it_starts_from(
+    run: Callable[..., object], tmp_path: Path, tokenizer: Tokenizer
+) -> None:
+    run(tmp_path, toy_recipe(max_steps=3, seed=7))
+    _, weights = checkpoint.load_model(tmp_path)
+    for name, weight in started(tmp_path, tokenizer).items():
+        assert torch.equal(weight, weights[name].float()), name
+
+
+def test_a_run_that_started_from_another_resumes_from_itself(
+    run: Callable[..., object], tmp_path: Path
+) -> None:
+    run(tmp_path, toy_recipe(max_steps=3, seed=7))
+    recipe = toy_recipe(start_from=str(tmp_path))
+    for name in ("whole", "killed"):
+        (tmp_path / name).mkdir()
+    run(tmp_path / "whole", recipe)
+    with pytest.raises(Killed):
+        run(tmp_path / "killed", recipe, 2)
+    (tmp_path / "model.pt").unlink()  # no longer needed
+    run(tmp_path / "killed", recipe)
+    assert_same_run(tmp_path / "whole", tmp_path / "killed")
+
+
+def test_a_run_cannot_start_from_another_network(
+    run: Callable[..., object], tmp_path: Path, tokenizer: Tokenizer
+) -> None:
+    with pytest.raises(CheckpointError, match=r"model.pt cannot be read"):
+        started(tmp_path, tokenizer)
+    run(tmp_path, toy_recipe(max_steps=3))
+    with pytest.raises(CheckpointError, match=r"start_from .* size=16.*the recipe's is .* size=24"):
+        started(tmp_path, tokenizer, size=24)
+
+
 def start(
     run: Path, vocabulary: Path, *launcher: str, kill_at_step: int = -1, **settings: Any
 ) -> subprocess.CompletedProcess[str]:

@@ -1,0 +1,119 @@
+"""Who translates for `distil`: a bundle, or one run or several whose probabilities are averaged."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from model_export import checkpoint
+from model_export.config import Recipe
+from model_export.corpus import Line
+from model_export.corpus.reading import file_sha256
+from model_export.dataset import source_prefixes
+from model_export.ensemble import load_ensemble
+from model_export.errors import RecipeError
+from service.bundle.loader import load_verified
+from service.bundle.manifest import MANIFEST_NAME, Precision
+from service.cores import usable_cores
+from service.decoding.batch import decode
+from service.decoding.contract import DecoderModel
+from service.decoding.runtime import Device
+from service.domain import Direction, SearchOptions
+from service.text.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class Teacher:
+    """A model that translates lines of a corpus, and what it has to be asked in.
+
+    Attributes:
+        model: The decoder contract.
+        tokenizer: The model's own, which need not be the student's.
+        prefixes: Token ids that a source of each direction begins with.
+        max_source_tokens: Longest source that it takes, the end mark included.
+        digest: Of what it is made of: equal ones say the same.
+        workers: Threads that may ask it at the same time, to use all cores.
+    """
+
+    model: DecoderModel
+    tokenizer: Tokenizer
+    prefixes: dict[Direction, tuple[int, ...]]
+    max_source_tokens: int
+    digest: str
+    workers: int
+
+    @classmethod
+    def load(cls, recipe: Recipe, precision: Precision) -> Self:
+        """The teacher of a recipe with a `distillation` section.
+
+        Args:
+            recipe: The student's.
+            precision: Graphs that are asked, of a bundle.
+
+        Raises:
+            RecipeError: A bundle is not the only teacher, or does not translate what the recipe
+                does.
+            ExportError, ServiceError: A run or a bundle cannot be loaded; the message says why.
+        """
+        if recipe.distillation is None:
+            raise RecipeError(f"recipe {recipe.name} has no [distillation] section")
+        directories = [Path(each) for each in recipe.distillation.teachers]
+        bundles = [each for each in directories if (each / MANIFEST_NAME).is_file()]
+        if not bundles:
+            return cls._of_runs(recipe, directories)
+        if len(directories) > 1:
+            raise RecipeError(
+                f"distillation.teachers: {bundles[0]} is a bundle, whose probabilities cannot be "
+                "averaged with others; name the runs"
+            )
+        return cls._of_bundle(recipe, directories[0], precision)
+
+    @classmethod
+    def _of_bundle(cls, recipe: Recipe, directory: Path, precision: Precision) -> Self:
+        bundle = load_verified(directory, Device.CPU, precision, threads=1)
+        prefixes = bundle.manifest.prefixes
+        for direction in recipe.directions:
+            if direction not in prefixes:
+                raise RecipeError(f"the teacher {directory} has no direction {direction}")
+        return cls(
+            model=bundle.model,
+            tokenizer=bundle.tokenizer,
+            prefixes=prefixes,
+            max_source_tokens=bundle.manifest.limits.max_source_tokens,
+            digest=f"{bundle.manifest.digest} {precision}",
+            workers=usable_cores(),
+        )
+
+    @classmethod
+    def _of_runs(cls, recipe: Recipe, runs: Sequence[Path]) -> Self:
+        model, tokenizer = load_ensemble(runs)
+        try:
+            prefixes = source_prefixes(recipe, tokenizer)
+        except KeyError as error:
+            raise RecipeError(f"the vocabulary of {runs[0]} has no {error.args[0]}") from error
+        digests = [file_sha256(run / checkpoint.MODEL_NAME) for run in runs]
+        return cls(
+            model=model,
+            tokenizer=tokenizer,
+            prefixes=prefixes,
+            max_source_tokens=recipe.limits.max_source_tokens,
+            digest=hashlib.sha256("".join(digests).encode()).hexdigest(),
+            workers=1,  # PyTorch uses all cores, or a GPU, by itself
+        )
+
+    def translate(self, lines: Sequence[Line], search: SearchOptions) -> list[list[str]]:
+        """The hypotheses of each line, best first; none for a source that is too long."""
+        asked: dict[tuple[int, ...], list[str]] = {}
+        keys = [self._source(line) for line in lines]
+        for source in keys:
+            if len(source) <= self.max_source_tokens:
+                asked[source] = []
+        # A source that stands there twice, with two targets, is translated once.
+        for source, found in zip(asked, decode(self.model, list(asked), search), strict=True):
+            asked[source] = [self.tokenizer.decode(each.token_ids) for each in found]
+        return [asked.get(source, []) for source in keys]
+
+    def _source(self, line: Line) -> tuple[int, ...]:
+        ids = self.tokenizer.encode(line.source)
+        return (*self.prefixes[line.direction], *ids, self.tokenizer.end_id)

@@ -19,7 +19,9 @@ from model_export.metrics import (
     bleu_by_source_length,
     characters_kept,
     chrf,
+    deletion_only,
     empty_outputs,
+    exact_matches,
     loops,
     lost_numbers,
     multi30k_bleu,
@@ -171,6 +173,8 @@ def _measure(
         return [
             *rouge(outputs, references),
             token_f1(outputs, references),
+            exact_matches(outputs, references),
+            deletion_only(sources, outputs),
             characters_kept(sources, outputs),
             unsupported_names(sources, outputs),
             *faults,

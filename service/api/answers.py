@@ -20,6 +20,7 @@ from service.api.responses import (
 )
 from service.domain import Direction
 from service.errors import RequestError, ServiceError
+from service.metrics import ModelMetrics
 from service.pipeline.request import TextRequest
 from service.pipeline.response import Hypothesis, MarkUse, Sentence, StageTimes, TextResponse
 from service.text.alignment import AlignedWord
@@ -109,15 +110,7 @@ def account(
         if job.model is not None and isinstance(answer, TextResponse)
     ]
     for model, answer in done:
-        model.metrics.text_finished(detokenise_s=answer.times.detokenise_s)
-        for sentence in answer.sentences:
-            if sentence.problems or sentence.avoided:
-                model.metrics.guarded(kept=sentence.problems, avoided=sentence.avoided)
-            for use in sentence.hypotheses[0].uses:
-                model.metrics.marked(
-                    is_copy=use.is_copy,
-                    is_held=use.target is not None and not use.is_inserted,
-                )
+        count_answer(model.metrics, answer)
     failed = sum(isinstance(answer, ServiceError) for answer in answers)
     record.details |= {
         "texts": len(jobs),
@@ -131,6 +124,17 @@ def account(
             for stage in StageTimes.__slots__
         },
     }
+
+
+def count_answer(metrics: ModelMetrics, answer: TextResponse) -> None:
+    """Put what became of one text into its model's metrics."""
+    metrics.text_finished(detokenise_s=answer.times.detokenise_s)
+    for sentence in answer.sentences:
+        if sentence.problems or sentence.avoided:
+            metrics.guarded(kept=sentence.problems, avoided=sentence.avoided)
+        for use in sentence.hypotheses[0].uses:
+            is_held = use.target is not None and not use.is_inserted
+            metrics.marked(is_copy=use.is_copy, is_held=is_held)
 
 
 def headers_of(jobs: Sequence[Job]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from service import __version__
-from service.api.answers import Job, unchanged
+from service.api.answers import Job, count_answer, unchanged
 from service.api.context import ApiContext
 from service.api.doors import Door
 from service.api.requests import WorkRequest, validated
@@ -119,6 +119,8 @@ class JobWork:
         """See `OpenJob.answer`."""
         job = self._jobs[piece.text]
         answer = await _answered(job, job.request.text[piece.piece.start : piece.piece.end])
+        if job.model is not None:
+            count_answer(job.model.metrics, answer)
         return _ANSWER.dump_json(answer)
 
     def result(self, answers: Sequence[tuple[JobPiece, bytes]]) -> bytes:
@@ -172,5 +174,4 @@ async def _answered(job: Job, text: str) -> TextResponse:
     [answer] = await job.model.pipeline.run_many([replace(job.request, text=text)])
     if isinstance(answer, ServiceError):
         raise answer
-    job.model.metrics.text_finished(detokenise_s=answer.times.detokenise_s)
     return answer

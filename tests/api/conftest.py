@@ -1,16 +1,16 @@
 """An app of fake models, and a client that talks to it in this process."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from service.app import create_app
+from service.app import CatalogueFactory, create_app
 from service.settings import PREFIX, Settings
 from tests.api.fakes import FakeModels
-from tests.api.local import LocalClient
+from tests.api.local import LocalClient, MakeClient
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +37,12 @@ def client(models: FakeModels, settings: Settings) -> Iterator[LocalClient]:
 
 
 @pytest.fixture
-def make_client(settings: Settings) -> Iterator[Callable[[FakeModels], LocalClient]]:
-    """Clients of apps with the models a test makes itself."""
+def make_client(settings: Settings) -> Iterator[MakeClient]:
+    """Clients of apps with the models a test makes itself, and some settings of its own."""
     with ExitStack() as stack:
-        yield lambda models: stack.enter_context(LocalClient(create_app(settings, load=models)))
+
+        def make(load: CatalogueFactory, **own: object) -> LocalClient:
+            app = create_app(settings.model_copy(update=own), load=load)
+            return stack.enter_context(LocalClient(app))
+
+        yield make

@@ -2,10 +2,18 @@
 
 import asyncio
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import httpx
 from fastapi import FastAPI
+
+from service.app import CatalogueFactory
+
+
+class MakeClient(Protocol):
+    """Clients of apps with models that a test brings; see the fixture `make_client`."""
+
+    def __call__(self, load: CatalogueFactory, **settings: object) -> "LocalClient": ...
 
 
 class LocalClient:

@@ -1,6 +1,5 @@
 """DeepL's door: what it takes, what it says, and what it refuses."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,7 +8,8 @@ from service.errors import EngineDead, Overloaded, ServiceError
 from service.markup.document import Markup
 from service.text.segment import Boundaries
 from tests.api.fakes import SUMMARIZER, TRANSLATOR, FakeModels, FakePipeline, served
-from tests.api.local import LocalClient
+from tests.api.local import LocalClient, MakeClient
+from tests.api.scraping import value
 
 FIELDS: dict[str, Any] = {"text": ["hello"], "source_lang": "EN", "target_lang": "DE"}
 HELLO = {"detected_source_language": "EN", "text": "HELLO", "billed_characters": 5}
@@ -116,8 +116,8 @@ class TestTranslate:
 
     def test_it_is_counted(self, client: LocalClient) -> None:
         client.post("/v2/translate", json=FIELDS)
-        counted = 'seq2serve_requests_total{code="ok",route="/v2/translate",task="translation"} 1.0'
-        assert counted in client.get("/metrics").text
+        labels = {"route": "/v2/translate", "task": "translation", "code": "ok"}
+        assert value(client, "seq2serve_requests_total", **labels) == 1
 
 
 class TestCodes:
@@ -211,7 +211,7 @@ class TestRefusals:
     )
     def test_failures(
         self,
-        make_client: Callable[[FakeModels], LocalClient],
+        make_client: MakeClient,
         failure: Exception,
         status: int,
     ) -> None:
@@ -264,9 +264,7 @@ class TestAround:
         client.post("/v2/translate", json=FIELDS | {"target_lang": "FI"})
         assert client.post("/v2/usage").json()["character_count"] == 8
 
-    def test_a_service_that_translates_nothing(
-        self, make_client: Callable[[FakeModels], LocalClient]
-    ) -> None:
+    def test_a_service_that_translates_nothing(self, make_client: MakeClient) -> None:
         client = make_client(FakeModels(manifests=(SUMMARIZER,)))
         assert client.get("/v2/languages").json() == []
         assert message(client) == "target_lang DE is not supported; it can be: nothing"

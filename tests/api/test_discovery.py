@@ -9,6 +9,7 @@ from service.files import EXTENSIONS
 from service.settings import Settings
 from tests.api.fakes import TRANSLATOR, FakeModels, served
 from tests.api.local import LocalClient
+from tests.api.scraping import value
 
 
 def test_languages(client: LocalClient) -> None:
@@ -143,7 +144,7 @@ class TestModels:
         assert client.get("/models").json()["failed"] == failed
         assert client.get("/readyz").json()["failed"] == failed
         assert client.get("/readyz").status_code == 200
-        assert 'seq2serve_model_ready{model="broken"} 0.0' in client.get("/metrics").text
+        assert value(client, "seq2serve_model_ready", model="broken") == 0
 
     def test_asking_for_a_refused_bundle_says_so(self, client: LocalClient) -> None:
         fields = {"q": "a", "source": "en", "target": "de", "model": "broken"}

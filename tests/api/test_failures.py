@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -20,9 +20,8 @@ from service.logs import JsonFormatter
 from service.pipeline.request import TextRequest
 from service.pipeline.response import TextResponse
 from tests.api.fakes import FakeModels, FakePipeline, shout
-from tests.api.local import LocalClient
-
-MakeClient = Callable[[FakeModels], LocalClient]
+from tests.api.local import LocalClient, MakeClient
+from tests.api.scraping import value
 
 SECRET = "Grüße an Tante Hedwig"
 FIELDS = {"q": SECRET, "source": "en", "target": "de"}
@@ -91,8 +90,8 @@ def test_each_error_has_its_status_and_code(
     assert response.headers.get("retry-after") == retry_after
     [line] = logs.requests
     assert (line["status"], line["code"], line["request_id"]) == (status, error.code, "r-1")
-    counted = f'seq2serve_requests_total{{code="{error.code}",route="/translate",task="translation"'
-    assert f"{counted}}} 1.0" in client.get("/metrics").text
+    labels = {"route": "/translate", "task": "translation", "code": error.code}
+    assert value(client, "seq2serve_requests_total", **labels) == 1
 
 
 def test_an_unexpected_error_says_nothing_of_what_is_inside(

@@ -11,7 +11,6 @@ import httpx
 import pytest
 
 from service.api.results import Result, ResultLimits, Results
-from service.app import create_app
 from service.errors import (
     DecodingFailed,
     Overloaded,
@@ -25,7 +24,7 @@ from service.pipeline.request import TextRequest
 from service.pipeline.response import TextResponse
 from service.settings import Settings
 from tests.api.fakes import FakeModels, FakePipeline, shout
-from tests.api.local import LocalClient
+from tests.api.local import LocalClient, MakeClient
 from tests.api.serving import PATIENCE_S, Gate, client_of, serving
 from tests.api.test_http import connect
 from tests.files.test_word import content_of, document_of, text_run
@@ -162,17 +161,16 @@ def test_the_address_is_the_one_a_client_knows(client: LocalClient) -> None:
     ],
 )
 def test_what_is_refused_is_refused_before_any_model_work(
-    models: FakeModels, arguments: dict[str, object], status: int, message: str
+    models: FakeModels,
+    make_client: MakeClient,
+    arguments: dict[str, object],
+    status: int,
+    message: str,
 ) -> None:
-    settings = Settings(
-        max_body_bytes=65_536,
-        max_file_bytes=4000,
-        max_file_chars=300,
-        max_text_chars=100,
-        models_dir=Path("nowhere"),
+    client = make_client(
+        models, max_body_bytes=65_536, max_file_bytes=4000, max_file_chars=300, max_text_chars=100
     )
-    with LocalClient(create_app(settings, load=models)) as client:
-        answer = client.post("/translate_file", **arguments)
+    answer = client.post("/translate_file", **arguments)
     assert answer.status_code == status
     assert message in answer.json()["error"]
     assert models.translator.asked == []
@@ -222,7 +220,7 @@ def test_a_client_that_leaves_takes_its_file_along() -> None:
 class TestPortions:
     """A document that does not fit the queue at once."""
 
-    def test_room_is_waited_for_once_the_document_is_begun(self) -> None:
+    def test_room_is_waited_for_once_the_document_is_begun(self, make_client: MakeClient) -> None:
         calls: list[int] = []
 
         def busy(request: TextRequest) -> TextResponse | ServiceError:
@@ -231,19 +229,17 @@ class TestPortions:
 
         models = FakeModels(translator=FakePipeline(busy))
         text = "\n".join(f"{number} lines." * 400 for number in range(6))  # each a portion
-        with LocalClient(create_app(Settings(), load=models)) as client:
-            assert fetch(client, send(client, text.encode())).text == text.upper()
+        client = make_client(models)
+        assert fetch(client, send(client, text.encode())).text == text.upper()
         assert len(calls) > 6
 
-    def test_a_full_queue_is_said_at_the_door(self) -> None:
-        models = FakeModels(translator=FakePipeline(lambda _: Overloaded("full")))
-        with LocalClient(create_app(Settings(), load=models)) as client:
-            assert send(client).status_code == 429
+    def test_a_full_queue_is_said_at_the_door(self, make_client: MakeClient) -> None:
+        client = make_client(FakeModels(translator=FakePipeline(lambda _: Overloaded("full"))))
+        assert send(client).status_code == 429
 
-    def test_what_fails_fails_the_file(self) -> None:
-        models = FakeModels(translator=FakePipeline(lambda _: DecodingFailed("no")))
-        with LocalClient(create_app(Settings(), load=models)) as client:
-            answer = send(client)
+    def test_what_fails_fails_the_file(self, make_client: MakeClient) -> None:
+        client = make_client(FakeModels(translator=FakePipeline(lambda _: DecodingFailed("no"))))
+        answer = send(client)
         assert (answer.status_code, answer.json()["code"]) == (500, "decoding_failed")
 
 

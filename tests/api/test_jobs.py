@@ -18,9 +18,11 @@ from service.settings import Settings
 from service.text.tokenizer import Tokenizer
 from tests.api.fakes import FakeModels, FakePipeline, shout
 from tests.api.keyed import KeyedService
-from tests.api.local import LocalClient
+from tests.api.local import LocalClient, MakeClient
 from tests.api.real import translating_with
+from tests.api.scraping import value
 from tests.api.serving import serving
+from tests.api.submitting import fetched, submit
 from tests.docs.pages import blocks
 from tests.engine.scenes import HeldModel
 from tests.fakes import TableModel, echo_table
@@ -28,22 +30,6 @@ from tests.pipeline.scenes import ANY_TEXT
 
 FIELDS: dict[str, Any] = {"q": "hello\nyou", "source": "en", "target": "de"}
 GREEDY = {"beam_size": 1}
-
-
-def submit(client: LocalClient, **job: Any) -> dict[str, Any]:
-    answer = client.post("/jobs", json=job)
-    assert answer.status_code == 202, answer.text
-    assert answer.headers["location"] == f"/jobs/{answer.json()['id']}"
-    return dict(answer.json())
-
-
-def fetched(client: LocalClient, id_: str) -> httpx.Response:
-    """What a job comes to; each look gives it a turn of the event loop."""
-    for _ in range(100_000):
-        answer = client.get(f"/jobs/{id_}/result")
-        if answer.status_code != 409:
-            return answer
-    raise AssertionError("the job does not end")
 
 
 @pytest.fixture(scope="module")
@@ -103,13 +89,15 @@ def test_a_text_of_many_pieces(echo: LocalClient) -> None:
     assert kept.total_seconds() == 86_400
 
 
-def test_a_text_that_is_too_long_for_its_route(tokenizer: Tokenizer) -> None:
+def test_a_text_that_is_too_long_for_its_route(
+    tokenizer: Tokenizer, make_client: MakeClient
+) -> None:
     load = translating_with(TableModel(echo_table(tokenizer.vocabulary_size)), tokenizer)
     fields = FIELDS | {"q": "Tom\nMary\n" * 5, "options": GREEDY}
-    with LocalClient(create_app(Settings(max_text_chars=12), load=load)) as client:
-        assert client.post("/translate", json=fields).status_code == 413
-        result = fetched(client, submit(client, translate=fields)["id"])
-        assert result.json() == {"translatedText": fields["q"]}
+    client = make_client(load, max_text_chars=12)
+    assert client.post("/translate", json=fields).status_code == 413
+    result = fetched(client, submit(client, translate=fields)["id"])
+    assert result.json() == {"translatedText": fields["q"]}
 
 
 def test_a_text_that_needs_no_model(echo: LocalClient) -> None:
@@ -137,20 +125,19 @@ def test_work_for_jobs_waits_for_interactive_work(client: LocalClient, models: F
     assert {request.priority for request in models.translator.asked} == {1}
 
 
-def test_a_job_that_failed_has_the_error_of_its_route(models: FakeModels) -> None:
+def test_a_job_that_failed_has_the_error_of_its_route(make_client: MakeClient) -> None:
     def fail(request: TextRequest) -> DecodingFailed:
         return DecodingFailed("the model failed") if request.text else shout(request)  # type: ignore[return-value]
 
-    models.translator = FakePipeline(fail)
-    with LocalClient(create_app(Settings(), load=models)) as client:
-        job = submit(client, translate=FIELDS)
-        result = fetched(client, job["id"])
-        assert result.status_code == 500
-        assert result.json()["error"] == "the model failed"
-        assert result.json()["code"] == "decoding_failed"
-        status = client.get(f"/jobs/{job['id']}").json()
-        assert status["status"] == "failed"
-        assert status["error"] == {"error": "the model failed", "code": "decoding_failed"}
+    client = make_client(FakeModels(translator=FakePipeline(fail)))
+    job = submit(client, translate=FIELDS)
+    result = fetched(client, job["id"])
+    assert result.status_code == 500
+    assert result.json()["error"] == "the model failed"
+    assert result.json()["code"] == "decoding_failed"
+    status = client.get(f"/jobs/{job['id']}").json()
+    assert status["status"] == "failed"
+    assert status["error"] == {"error": "the model failed", "code": "decoding_failed"}
 
 
 def test_the_example_in_the_docs_prints_the_translation(
@@ -202,16 +189,16 @@ class TestRefusals:
         assert answer.status_code == 404
         assert answer.json()["code"] == "unknown_job"
 
-    def test_no_room(self, models: FakeModels) -> None:
-        with LocalClient(create_app(Settings(max_jobs=1), load=models)) as client:
-            first = submit(client, translate=FIELDS)
-            refused = client.post("/jobs", json={"translate": FIELDS})
-            assert refused.status_code == 429
-            assert refused.json()["error"] == "1 jobs are kept; the limit is 1"
-            assert refused.headers["retry-after"] == "60"
-            deleted = client.request("DELETE", f"/jobs/{first['id']}")
-            assert deleted.json()["status"] == "deleted"
-            submit(client, translate=FIELDS)
+    def test_no_room(self, models: FakeModels, make_client: MakeClient) -> None:
+        client = make_client(models, max_jobs=1)
+        first = submit(client, translate=FIELDS)
+        refused = client.post("/jobs", json={"translate": FIELDS})
+        assert refused.status_code == 429
+        assert refused.json()["error"] == "1 jobs are kept; the limit is 1"
+        assert refused.headers["retry-after"] == "60"
+        deleted = client.request("DELETE", f"/jobs/{first['id']}")
+        assert deleted.json()["status"] == "deleted"
+        submit(client, translate=FIELDS)
 
 
 class TestKept:
@@ -229,7 +216,7 @@ class TestKept:
             unfinished = client.get(f"{place}/result")
             assert unfinished.json()["code"] == "job_unfinished"
             assert unfinished.json()["error"].startswith("the job is running: ")
-            assert 'seq2serve_jobs{state="running"} 1.0' in client.get("/metrics").text
+            assert value(client, "seq2serve_jobs", state="running") == 1
             model.open()
         model = HeldModel(echo_table(tokenizer.vocabulary_size), steps=16)
         load = translating_with(model, tokenizer, max_batch_sources=16)
@@ -238,9 +225,9 @@ class TestKept:
             assert before["sentences"]["done"] > 0
             model.open()
             assert fetched(client, job["id"]).json() == {"translatedText": text}
-            while 'seq2serve_jobs{state="done"} 1.0' not in client.get("/metrics").text:
+            while value(client, "seq2serve_jobs", state="done") != 1:
                 pass
-            assert "seq2serve_oldest_job_seconds 0.0" in client.get("/metrics").text
+            assert value(client, "seq2serve_oldest_job_seconds") == 0
 
     def test_without_keys(self, models: FakeModels, tmp_path: Path) -> None:
         kept = Settings(jobs_dir=tmp_path)

@@ -10,21 +10,11 @@ from service.domain import FinishReason
 from service.engine.observer import EngineObserver
 from tests.api.fakes import TRANSLATOR, FakeModels
 from tests.api.local import LocalClient
+from tests.api.scraping import value
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 FIELDS = {"q": "hello", "source": "en", "target": "de"}
 MODEL = {"model": "shout-en-de"}
-
-
-def value(client: LocalClient, name: str, **labels: str) -> float:
-    """One sample; fails unless there is exactly one."""
-    [found] = [
-        sample.value
-        for family in text_string_to_metric_families(client.get("/metrics").text)
-        for sample in family.samples
-        if sample.name == name and sample.labels == labels
-    ]
-    return float(found)
 
 
 def test_requests_are_counted_by_outcome(client: LocalClient) -> None:

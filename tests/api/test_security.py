@@ -3,14 +3,11 @@
 import base64
 import hashlib
 import re
-from collections.abc import Iterator
 
 import pytest
 
-from service.app import create_app
-from service.settings import Settings
 from tests.api.fakes import FakeModels
-from tests.api.local import LocalClient
+from tests.api.local import LocalClient, MakeClient
 
 FIELDS = {"q": "hello", "source": "en", "target": "de"}
 ORIGIN = "https://app.example"
@@ -70,10 +67,8 @@ async def _fail() -> None:
 
 class TestCors:
     @pytest.fixture
-    def client(self, models: FakeModels) -> Iterator[LocalClient]:
-        settings = Settings(cors_origins=f"{ORIGIN}, http://localhost:5173")
-        with LocalClient(create_app(settings, load=models)) as client:
-            yield client
+    def client(self, models: FakeModels, make_client: MakeClient) -> LocalClient:
+        return make_client(models, cors_origins=f"{ORIGIN}, http://localhost:5173")
 
     def preflight(self, client: LocalClient, path: str, origin: str) -> dict[str, str]:
         headers = {
@@ -115,8 +110,8 @@ class TestCors:
         answer = client.post("/translate", json=FIELDS, headers=headers)
         assert "access-control-allow-origin" not in answer.headers
 
-    def test_by_default_nobody_may(self, models: FakeModels) -> None:
-        with LocalClient(create_app(Settings(), load=models)) as client:
-            answer = client.post("/translate", json=FIELDS, headers={"Origin": ORIGIN})
-            assert "access-control-allow-origin" not in answer.headers
-            assert "access-control-allow-origin" not in self.preflight(client, "/translate", ORIGIN)
+    def test_by_default_nobody_may(self, models: FakeModels, make_client: MakeClient) -> None:
+        client = make_client(models)
+        answer = client.post("/translate", json=FIELDS, headers={"Origin": ORIGIN})
+        assert "access-control-allow-origin" not in answer.headers
+        assert "access-control-allow-origin" not in self.preflight(client, "/translate", ORIGIN)

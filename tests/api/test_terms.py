@@ -17,7 +17,8 @@ from service.pipeline.response import MarkUse, TermUse, TextResponse
 from service.settings import Settings
 from service.text.glossary import find_terms
 from tests.api.fakes import TRANSLATOR, FakeModels, FakePipeline, served, shout
-from tests.api.local import LocalClient
+from tests.api.local import LocalClient, MakeClient
+from tests.api.scraping import value
 
 ABLE = TRANSLATOR.model_copy(
     update={"name": "able-en-de", "marks": MarkIds(4, 5, (6, 7)), "version": "2"}
@@ -67,7 +68,7 @@ def asked(**fields: Any) -> dict[str, Any]:
 
 
 def test_a_model_with_terms_is_chosen_for_terms(
-    make_client: Callable[[FakeModels], LocalClient],
+    make_client: MakeClient,
 ) -> None:
     first = TRANSLATOR.model_copy(update={"name": "a-model-without-terms"})
     client = make_client(FakeModels(translator=FakePipeline(obey), manifests=(first, ABLE)))
@@ -288,15 +289,14 @@ def test_details_have_the_marks_of_a_sentence(client: LocalClient) -> None:
 def test_terms_are_counted(client: LocalClient) -> None:
     fields = asked(q="cat dog Acme Zed cat", glossary={"cat": "Kater", "dog": "Hund"})
     client.post("/translate", json=fields | {"do_not_translate": ["Acme", "Zed"]})
-    page = client.get("/metrics").text
     for kind, outcome, count in (
         ("term", "held", 2),
         ("term", "lost", 1),
         ("copy", "held", 1),
         ("copy", "lost", 1),
     ):
-        labels = f'kind="{kind}",model="able-en-de",outcome="{outcome}"'
-        assert f"seq2serve_marks_total{{{labels}}} {count}.0" in page
+        labels = {"model": "able-en-de", "kind": kind, "outcome": outcome}
+        assert value(client, "seq2serve_marks_total", **labels) == count
 
 
 def test_a_glossary_that_cannot_be_read_stops_the_service(

@@ -11,6 +11,7 @@ from service.domain import SearchOptions
 from service.settings import Settings
 from service.text.tokenizer import Tokenizer
 from tests.api.real import translating_with
+from tests.api.scraping import value
 from tests.api.serving import PATIENCE_S, client_of, serving
 from tests.fakes import TableModel, echo_table
 
@@ -54,7 +55,7 @@ def test_a_text_comes_back_with_every_detail(load: CatalogueFactory) -> None:
     }
     with serving(SETTINGS, load) as server, client_of(server) as client:
         answer = client.post("/translate", json=fields).json()
-        metrics = client.get("/metrics").text
+        ended = value(client, "seq2serve_finished_sources_total", model="shout-en-de", reason="end")
 
     assert answer["translatedText"] == [TEXT, ""]
     first, second = answer["details"]
@@ -69,8 +70,7 @@ def test_a_text_comes_back_with_every_detail(load: CatalogueFactory) -> None:
     assert hypothesis["alignment"]
     assert hypothesis["log_prob"] < 0
     assert second["sentences"] == []
-    finished = 'seq2serve_finished_sources_total{model="shout-en-de",reason="end"} 3.0'
-    assert finished in metrics
+    assert ended == 3
 
 
 def test_a_full_queue_is_said_at_the_door(load: CatalogueFactory, model: StoppableModel) -> None:
@@ -94,8 +94,7 @@ def test_a_full_queue_is_said_at_the_door(load: CatalogueFactory, model: Stoppab
                 kwargs={"json": fields | {"q": ["a house."] * 4}},
             )
             waiting.start()
-            depth = 'seq2serve_queue_depth_sources{model="shout-en-de"} 4.0'
-            while depth not in client.get("/metrics").text:
+            while value(client, "seq2serve_queue_depth_sources", model="shout-en-de") != 4:
                 pass
             refused = client.post("/translate", json=fields | {"q": "a house."})
             model.go_on.set()
@@ -117,8 +116,7 @@ def test_work_that_is_given_up_frees_the_queue(
     try:
         with serving(SETTINGS, load) as server, client_of(server) as client:
             late = client.post("/translate", json=fields)
-            depth = 'seq2serve_queue_depth_sources{model="shout-en-de"} 0.0'
-            while depth not in client.get("/metrics").text:
+            while value(client, "seq2serve_queue_depth_sources", model="shout-en-de") != 0:
                 pass
             model.go_on.set()
             again = client.post("/translate", json=fields | {"timeout_s": 20})

@@ -32,7 +32,7 @@ def loops(sources: Sequence[str], hypotheses: Sequence[str]) -> Score:
     """Percentage of outputs in which a phrase repeats itself although the source has no loop."""
     sentences = check_aligned(sources=sources, hypotheses=hypotheses)
     count = sum(
-        has_loop(hypothesis) and not has_loop(source)
+        has_loop(folded_words(hypothesis)) and not has_loop(folded_words(source))
         for source, hypothesis in zip(sources, hypotheses, strict=True)
     )
     signature = (

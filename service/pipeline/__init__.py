@@ -12,7 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import islice
-from typing import NamedTuple, ParamSpec, Protocol, TypeVar
+from types import MappingProxyType
+from typing import NamedTuple, Protocol, TypeVar
 
 from service.domain import DecodedSource, DecodeRequest, Direction, MarkIds, Task
 from service.errors import RequestError, ServiceError, TooLarge
@@ -52,7 +53,7 @@ __all__ = [
     "Token",
 ]
 
-P = ParamSpec("P")
+S = TypeVar("S")
 T = TypeVar("T")
 
 # Texts of more characters than this are planned and written in a thread, so that the event
@@ -86,8 +87,7 @@ class Submitter(Protocol):
         """Accept all of them or, with an error, none; `again`, there is always room."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Planned:
+class _Planned(NamedTuple):
     """A plan and the seconds it took."""
 
     plan: Plan
@@ -113,11 +113,19 @@ class _PlannedDocument:
 
 
 class _First(NamedTuple):
-    """A text whose first searches are done."""
+    """A text whose first searches are done.
+
+    Attributes:
+        request: The text.
+        planned: What was asked.
+        group: What each of it was answered.
+        seconds: What was answered to the second searches, by the place of the first.
+    """
 
     request: TextRequest
     planned: _Planned | _PlannedDocument
     group: Futures
+    seconds: Mapping[int, Future[DecodedSource]] = MappingProxyType({})
 
 
 class Pipeline:
@@ -181,7 +189,7 @@ class Pipeline:
             Overloaded: The engine had no room; nothing was accepted.
             Unavailable: The engine takes no work.
         """
-        planned = [await self._planned(request) for request in requests]
+        planned = await _each(self._planned, requests, requests)
         wanted = [each.asked for each in planned if not isinstance(each, ServiceError)]
         parts = [part for group in wanted for part in group]
         futures = self._submit(parts, [part.decode for part in parts if part.decode is not None])
@@ -197,10 +205,7 @@ class Pipeline:
             each if isinstance(each, ServiceError) else _First(request, each, next(settled))
             for request, each in zip(requests, planned, strict=True)
         ]
-        outcomes = [
-            each if isinstance(each, ServiceError) else await self._answered(*each)
-            for each in firsts
-        ]
+        outcomes = await _each(self._answered, firsts, requests)
         return await self._rescued(firsts, outcomes)
 
     async def _rescued(
@@ -231,7 +236,8 @@ class Pipeline:
         for place, futures in again.items():
             first = firsts[place]
             assert isinstance(first, _First), "nothing else was searched again"
-            outcomes[place] = await self._answered(*first, seconds=futures)
+            both = first._replace(seconds=futures)
+            [outcomes[place]] = await _each(self._answered, [both], [first.request])
         return outcomes
 
     def _search_again(
@@ -259,7 +265,7 @@ class Pipeline:
         Raises:
             ServiceError: As `run`, as far as it is known before anything is decoded.
         """
-        planned = await self._planned(request)
+        [planned] = await _each(self._planned, [request], [request])
         if isinstance(planned, ServiceError):
             raise planned
         if isinstance(planned, _PlannedDocument):
@@ -273,7 +279,8 @@ class Pipeline:
     ) -> TextResponse | ServiceError:
         """The answer to a text whose first searches are settled, and the second ones made now."""
         first = _First(request, planned, group)
-        [outcome] = await self._rescued([first], [await self._answered(*first)])
+        outcomes = await _each(self._answered, [first], [request])
+        [outcome] = await self._rescued([first], outcomes)
         return outcome
 
     def _submit(
@@ -300,11 +307,10 @@ class Pipeline:
             lambda: self._engine.submit_many([second], again=True)[0],
         )
 
-    async def _planned(self, request: TextRequest) -> _Planned | _PlannedDocument | ServiceError:
+    def _planned(self, request: TextRequest) -> _Planned | _PlannedDocument | ServiceError:
         """The plan, or why there is none."""
-        work = self._plan if request.markup is None else self._plan_document
         try:
-            return await _off_loop(request, work, request)
+            return self._plan(request) if request.markup is None else self._plan_document(request)
         except ServiceError as error:
             return error
 
@@ -324,14 +330,11 @@ class Pipeline:
             raise TooLarge(f"the text has {len(planned.asked)} sentences; the limit is {most}")
         return planned
 
-    async def _answered(
-        self,
-        request: TextRequest,
-        planned: _Planned | _PlannedDocument,
-        group: Futures,
-        seconds: Mapping[int, Future[DecodedSource]] | None = None,
-    ) -> TextResponse | ServiceError:
+    def _answered(self, first: _First | ServiceError) -> TextResponse | ServiceError:
         """The answer to a text whose sentences are all settled, and the second searches too."""
+        if isinstance(first, ServiceError):
+            return first
+        request, planned, group, seconds = first
         try:
             decoded = answers(group)
             if seconds:
@@ -341,10 +344,8 @@ class Pipeline:
         except ServiceError as error:
             return error
         if isinstance(planned, _PlannedDocument):
-            return await _off_loop(request, self._write_document, planned, decoded)
-        return await _off_loop(
-            request, self._writer.write, request, planned.plan, decoded, planned.seconds
-        )
+            return self._write_document(planned, decoded)
+        return self._writer.write(request, planned.plan, decoded, planned.seconds)
 
     def _write_document(
         self, planned: _PlannedDocument, decoded: Sequence[DecodedSource]
@@ -361,9 +362,17 @@ class Pipeline:
         )
 
 
-async def _off_loop(
-    request: TextRequest, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs
-) -> T:
-    if len(request.text) > _LARGE_CHARACTERS:
-        return await asyncio.to_thread(work, *args, **kwargs)
-    return work(*args, **kwargs)
+async def _each(
+    work: Callable[[S], T], items: Sequence[S], requests: Sequence[TextRequest]
+) -> list[T]:
+    """What `work` makes of each item, in order; of those of a long text, in a thread.
+
+    Args:
+        work: Done at once.
+        items: One for each request.
+        requests: Whose texts the items are about.
+    """
+    return [
+        await asyncio.to_thread(work, item) if len(request.text) > _LARGE_CHARACTERS else work(item)
+        for item, request in zip(items, requests, strict=True)
+    ]

@@ -3,20 +3,44 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter
+from typing import NamedTuple
 
-from service.domain import DecodedSource, Direction, MarkIds, Task
+from service.domain import DecodedSource, DecodeRequest, Direction, MarkIds, Task
 from service.pipeline.holding import MarkedSentence, Written, term_uses
 from service.pipeline.marking import moved, reworded
 from service.pipeline.plan import Part, Plan
 from service.pipeline.request import TextRequest
 from service.pipeline.rescue import Judge, Judged
-from service.pipeline.response import Hypothesis, Sentence, StageTimes, TextResponse, Token
+from service.pipeline.response import (
+    Hypothesis,
+    MarkUse,
+    Sentence,
+    StageTimes,
+    TextResponse,
+    Token,
+)
 from service.pipeline.second import SecondAnswer
 from service.text.alignment import AlignedWord, SourceWord, align
 from service.text.marks import Mark, encode_marked_with_offsets
 from service.text.normalise import Span
 from service.text.tokenizer import Tokenizer
 from service.trust.confidence import Calibration, signs_of
+
+
+class _Chosen(NamedTuple):
+    """What is answered to a part.
+
+    Attributes:
+        source: What the engine found.
+        source_tokens: Of what it was asked.
+        judged: What of it is given.
+        hypotheses: The same as the answer has it, as far as it is written.
+    """
+
+    source: DecodedSource
+    source_tokens: int
+    judged: Judged
+    hypotheses: list[Hypothesis]
 
 
 class Writer:
@@ -60,54 +84,55 @@ class Writer:
         Args:
             request: Says what details are wanted.
             plan: The request's plan.
-            decoded: The engine's answer to each of ``plan.decodes``, in order.
+            decoded: The engine's answer to each of ``plan.asked``, in order.
             tokenise_s: What the plan took.
         """
         began_s = self._clock()
-        by_part = _by_part(plan, decoded)
-        judged = [
-            None if source is None else self._judged(part, source)
-            for part, source in zip(plan.parts, by_part, strict=True)
+        unclaimed = iter(decoded)
+        chosen = [
+            None if part.decode is None else self._chosen(part, part.decode, next(unclaimed))
+            for part in plan.parts
         ]
-        given = [each for each in judged if each is not None]
-        count = max((len(each.written) for each in given), default=1)
+        count = max([len(each.judged.written) for each in chosen if each is not None], default=1)
         texts: list[str] = []
-        hypotheses: list[list[Hypothesis]] = [[] for _ in plan.parts]
         for rank in range(count):
             text = ""
-            for number, (part, choice) in enumerate(zip(plan.parts, judged, strict=True)):
+            for part, choice in zip(plan.parts, chosen, strict=True):
                 text += part.before
                 if choice is None:
                     text += part.text
                     continue
-                if rank < len(choice.written):
-                    hypotheses[number].append(
-                        self._hypothesis(request, part, choice.written[rank], len(text))
+                if rank < len(choice.judged.written):
+                    choice.hypotheses.append(
+                        self._hypothesis(request, part, choice.judged.written[rank], len(text))
                     )
-                text += hypotheses[number][-1].text
+                text += choice.hypotheses[-1].text
             texts.append(text + plan.trailing)
+        queue_s = encode_s = decode_s = 0.0
+        source_tokens = generated_tokens = 0
+        sentences: list[Sentence] = []
+        for part, choice in zip(plan.parts, chosen, strict=True):
+            if choice is None:
+                continue
+            source = choice.source
+            # The sentence that spent longest: see `StageTimes`.
+            queue_s = max(queue_s, source.queue_s)
+            encode_s = max(encode_s, source.encode_s)
+            decode_s = max(decode_s, source.decode_s)
+            source_tokens += choice.source_tokens
+            generated_tokens += len(choice.judged.written[0].hypothesis.token_ids)
+            sentences.append(self._sentence(request, part, choice))
         return TextResponse(
-            text=texts[0],
-            alternatives=tuple(texts[1:]),
-            sentences=tuple(
-                self._sentence(request, part, source, choice, written)
-                for part, source, choice, written in zip(
-                    plan.parts, by_part, judged, hypotheses, strict=True
-                )
-                if source is not None and choice is not None
-            ),
-            use=plan.use,
-            times=StageTimes(
-                # The sentence that spent longest: see `StageTimes`.
-                tokenise_s=tokenise_s,
-                queue_s=max((source.queue_s for source in decoded), default=0.0),
-                encode_s=max((source.encode_s for source in decoded), default=0.0),
-                decode_s=max((source.decode_s for source in decoded), default=0.0),
-                detokenise_s=self._clock() - began_s,
-            ),
-            source_tokens=sum(len(decode.source_ids) for decode in plan.decodes),
-            generated_tokens=sum(len(each.written[0].hypothesis.token_ids) for each in given),
-            terms=term_uses(plan, hypotheses) if request.glossaries else (),
+            texts[0],
+            tuple(texts[1:]),
+            tuple(sentences),
+            plan.use,
+            StageTimes(tokenise_s, queue_s, encode_s, decode_s, self._clock() - began_s),
+            source_tokens,
+            generated_tokens,
+            term_uses(plan, [each.hypotheses if each else () for each in chosen])
+            if request.glossaries
+            else (),
         )
 
     def sentence(self, part: Part, decoded: DecodedSource) -> str:
@@ -121,6 +146,9 @@ class Writer:
     def beginning(self, token_ids: Sequence[int]) -> str:
         """What a sentence without marks begins with, whatever tokens follow."""
         return self._target_tokenizer.decode_beginning(token_ids)
+
+    def _chosen(self, part: Part, decode: DecodeRequest, source: DecodedSource) -> _Chosen:
+        return _Chosen(source, len(decode.source_ids), self._judged(part, source), [])
 
     def _judged(self, part: Part, decoded: DecodedSource) -> Judged:
         """What is given of what the search found."""
@@ -138,26 +166,19 @@ class Writer:
         if written.spans:
             return written
         ids = written.hypothesis.token_ids
-        return replace(written, spans=self._target_tokenizer.decode_with_offsets(ids)[1])
+        return written._replace(spans=self._target_tokenizer.decode_with_offsets(ids)[1])
 
-    def _sentence(
-        self,
-        request: TextRequest,
-        part: Part,
-        source: DecodedSource,
-        judged: Judged,
-        hypotheses: Sequence[Hypothesis],
-    ) -> Sentence:
-        assert part.decode is not None
+    def _sentence(self, request: TextRequest, part: Part, choice: _Chosen) -> Sentence:
+        judged = choice.judged
         sentence = Sentence(
-            source_span=(part.start, part.start + len(part.text)),
-            is_part=part.is_part,
-            hypotheses=tuple(hypotheses),
-            source_tokens=len(part.decode.source_ids),
-            decode_steps=source.decode_steps,
-            problems=judged.problems,
-            is_rescued=judged.is_rescued,
-            avoided=judged.avoided,
+            (part.start, part.start + len(part.text)),
+            part.is_part,
+            tuple(choice.hypotheses),
+            choice.source_tokens,
+            choice.source.decode_steps,
+            judged.problems,
+            judged.is_rescued,
+            judged.avoided,
         )
         if not request.want_confidence:
             return sentence
@@ -173,17 +194,14 @@ class Writer:
         if request.want_tokens or request.want_alignment:
             written = self._with_spans(written)
         return Hypothesis(
-            text=text,
-            span=(place, place + len(text)),
-            log_prob=hypothesis.log_prob,
-            score=hypothesis.score,
-            finish_reason=hypothesis.finish_reason,
-            tokens=self._tokens(written, place) if request.want_tokens else None,
-            alignment=self._alignment(part, written, place) if request.want_alignment else None,
-            uses=tuple(
-                use if use.target is None else replace(use, target=moved(use.target, place))
-                for use in written.uses
-            ),
+            text,
+            (place, place + len(text)),
+            hypothesis.log_prob,
+            hypothesis.score,
+            hypothesis.finish_reason,
+            self._tokens(written, place) if request.want_tokens else None,
+            self._alignment(part, written, place) if request.want_alignment else None,
+            tuple([_moved_use(use, place) for use in written.uses]),
         )
 
     def _tokens(self, written: Written, place: int) -> tuple[Token, ...]:
@@ -244,7 +262,5 @@ class Writer:
         return encode_marked_with_offsets(part.text, marks, self._source_tokenizer, self._marks)[1]
 
 
-def _by_part(plan: Plan, decoded: Sequence[DecodedSource]) -> list[DecodedSource | None]:
-    """The engine's answer for each part; None for what was passed through."""
-    answers = iter(decoded)
-    return [None if part.decode is None else next(answers) for part in plan.parts]
+def _moved_use(use: MarkUse, place: int) -> MarkUse:
+    return use if use.target is None else replace(use, target=moved(use.target, place))

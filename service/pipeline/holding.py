@@ -1,7 +1,9 @@
 """Whether a translation holds what was asked for, and what is done when it does not."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from types import MappingProxyType
+from typing import NamedTuple
 
 from service.domain import DecodedHypothesis, MarkIds
 from service.pipeline.marking import Stretch, marks_of, moved
@@ -12,8 +14,7 @@ from service.text.normalise import Span, normalise
 from service.text.tokenizer import Tokenizer
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """A hypothesis and what it says.
 
     Attributes:
@@ -31,7 +32,7 @@ class Written:
     text: str
     spans: Sequence[Span] = ()
     uses: tuple[MarkUse, ...] = ()
-    origins: Mapping[Span, Span] = field(default_factory=dict)
+    origins: Mapping[Span, Span] = MappingProxyType({})
     lacks: int = 0
     marks: Sequence[Mark] = ()
     source_tokens: int = 0

@@ -45,7 +45,10 @@ def find_stretches(
         protected: More that is to be copied, in order; it goes before addresses and
             placeholders, which go before terms.
     """
-    copied = _apart(protected, protected_spans(text))
+    found = protected_spans(text)
+    if not (found or protected or glossaries):  # nearly always
+        return []
+    copied = _apart(protected, found)
     terms = [
         Stretch(match.span, match.entry)
         for match in find_terms(text, glossaries)

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Protocol, TypeVar
 
 from service.domain import SearchOptions
@@ -67,8 +68,13 @@ class ResolvedOptions:
         bound = _TARGET_PER_SOURCE_TOKEN * source_tokens + _TARGET_ALLOWANCE
         if self.max_length_is_asked or bound >= options.max_decoding_length:
             return options
-        longest = max(bound, options.min_decoding_length)
-        return replace(options, max_decoding_length=longest)
+        return _up_to(max(bound, options.min_decoding_length), options)
+
+
+# The sentences of most requests have a few lengths, and the same options but for those.
+@lru_cache(maxsize=4096)
+def _up_to(longest: int, options: SearchOptions) -> SearchOptions:
+    return replace(options, max_decoding_length=longest)
 
 
 def resolve(

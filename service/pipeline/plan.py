@@ -1,7 +1,8 @@
 """A text into what the model is asked: pure, nothing is submitted here."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from service.domain import DecodeRequest, Direction, MarkIds, Task
 from service.errors import RequestError, TooLarge
@@ -26,8 +27,7 @@ from service.text.segment import Segment, Segmented, split
 from service.text.tokenizer import Tokenizer
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """A stretch of the text that is answered by one decode, or passed through.
 
     Attributes:
@@ -49,8 +49,7 @@ class Part:
     second: DecodeRequest | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """The parts of a text in order; every ``before + text``, then `trailing`.
 
     Attributes:
@@ -66,11 +65,6 @@ class Plan:
     def asked(self) -> list[Part]:
         """Parts that the model is asked, in order."""
         return [part for part in self.parts if part.decode is not None]
-
-    @property
-    def decodes(self) -> list[DecodeRequest]:
-        """What the model is asked, in order."""
-        return [part.decode for part in self.parts if part.decode is not None]
 
 
 class Planner:
@@ -125,8 +119,8 @@ class Planner:
                 parts += self._parts_of(segment, request, options)
         plan = Plan(tuple(parts), segmented.trailing, None, tuple(stretches))
         most = self._text_limits.max_sentences
-        if len(plan.decodes) > most:
-            raise TooLarge(f"the text has {len(plan.decodes)} sentences; the limit is {most}")
+        if len(parts) > most and len(plan.asked) > most:
+            raise TooLarge(f"the text has {len(plan.asked)} sentences; the limit is {most}")
         return plan
 
     def _stretches(self, request: TextRequest) -> list[Stretch]:
@@ -219,8 +213,7 @@ class Planner:
 
         has_terms = any(stretch.target is not None for stretch in part.stretches)
         can_hide = len(part.stretches) <= len(marks.placeholders)
-        return replace(
-            part,
+        return part._replace(
             decode=decode(terms_are_hidden=False),
             second=decode(terms_are_hidden=True) if has_terms and can_hide else None,
         )

@@ -1,7 +1,7 @@
 """Which of the hypotheses that a search found is given as the answer to a sentence."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from service.domain import DecodedHypothesis, DecodedSource, Task
 from service.pipeline.holding import MarkedSentence, Written
@@ -9,8 +9,7 @@ from service.text.tokenizer import Tokenizer
 from service.trust.guard import Problem, problems
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(NamedTuple):
     """What the answer to a sentence is.
 
     Attributes:

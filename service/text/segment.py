@@ -8,8 +8,8 @@ blank lines, indentation, and the marks of lists and quotations, which no model 
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import Enum, auto
+from typing import NamedTuple
 
 import sentencex
 
@@ -29,8 +29,7 @@ class Boundaries(Enum):
     NONE = auto()  # the whole text is one sentence
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(NamedTuple):
     """One sentence.
 
     Attributes:
@@ -50,8 +49,7 @@ class Segment:
         return self.start + len(self.text)
 
 
-@dataclass(frozen=True, slots=True)
-class Segmented:
+class Segmented(NamedTuple):
     """A text in sentences: every ``before + text`` in order, then `trailing`, is the text."""
 
     segments: tuple[Segment, ...]

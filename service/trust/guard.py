@@ -1,6 +1,7 @@
 """What is wrong with an output, as far as it shows beside its source."""
 
 import math
+from collections.abc import Sequence
 from enum import StrEnum
 
 from service.domain import Task
@@ -48,9 +49,9 @@ def problems(task: Task, source: str, output: str) -> tuple[Problem, ...]:
         return (Problem.EMPTY,)
     # Every sentence that is served comes by here, and most say no word twice and begin with a
     # word that the source has not.
-    found = _said_again(task, source, output) if len(set(words)) < len(words) else []
+    found = _said_again(task, source, words) if len(set(words)) < len(words) else []
     if task is Task.TRANSLATION:
-        if words[0] in source.casefold() and is_copy(source, output):
+        if words[0] in source.casefold() and _is_copy(source, words):
             found.append(Problem.SOURCE_COPY)
         if without_partner(source, output):
             found.append(Problem.LOST_NUMBER)
@@ -63,11 +64,11 @@ def problems(task: Task, source: str, output: str) -> tuple[Problem, ...]:
     return tuple(found)
 
 
-def _said_again(task: Task, source: str, output: str) -> list[Problem]:
+def _said_again(task: Task, source: str, words: Sequence[str]) -> list[Problem]:
     found = []
-    if has_loop(output) and not has_loop(source):
+    if has_loop(words) and not has_loop(folded_words(source)):
         found.append(Problem.LOOP)
-    if has_repetition(task, source, output):
+    if _repeats(task, source, words):
         found.append(Problem.REPETITION)
     return found
 
@@ -82,19 +83,26 @@ def has_repetition(task: Task, source: str, output: str) -> bool:
 
     In succession, or for a summary anywhere.
     """
-    if stutters(output) and not stutters(source):
+    return _repeats(task, source, folded_words(output))
+
+
+def _repeats(task: Task, source: str, words: Sequence[str]) -> bool:
+    if stutters(words) and not stutters(folded_words(source)):
         return True
-    return task is Task.SUMMARIZATION and repeats_a_pair(output) and not repeats_a_pair(source)
+    return (
+        task is Task.SUMMARIZATION
+        and repeats_a_pair(words)
+        and not repeats_a_pair(folded_words(source))
+    )
 
 
-def is_copy(source: str, output: str) -> bool:
+def _is_copy(source: str, words: Sequence[str]) -> bool:
     """Whether a translation is its source again, case and punctuation aside.
 
     Not a copy to complain of: names and numbers ("New York, 2020"), and a single word.
     """
-    words = WORD.findall(source)
-    return any(word.islower() for word in words[LEAST_COPIED_WORDS - 1 :]) and (
-        folded_words(source) == folded_words(output)
+    return folded_words(source) == words and any(
+        word.islower() for word in WORD.findall(source)[LEAST_COPIED_WORDS - 1 :]
     )
 
 

@@ -57,6 +57,8 @@ _ENDINGS = (
 )
 _AND = {"and", "und", "et"}
 _LONGEST = max(map(len, _VALUES))
+_SHORTEST = min(map(len, _VALUES))
+_BEGINNINGS = {word[:_SHORTEST] for word in _VALUES}
 # Letters, and what stands before them: a comma ends a number, a hyphen or a space does not.
 _LETTERS = re.compile(r"([^\w]*)([^\W\d_]+)")
 _EIGHTY = re.compile(r"quatre[- ]vingts?")
@@ -97,6 +99,8 @@ def _sum_of(run: list[int]) -> Iterator[int]:
 
 def _parts(word: str) -> list[int]:
     """The numbers that a word is made of: "siebenundneunzig" -> 7, 90; [] when it is none."""
+    if word[:_SHORTEST] not in _BEGINNINGS:  # nearly every word
+        return []
     for stem in (word, *(word.removesuffix(ending) for ending in _ENDINGS if ending in word)):
         for spelling in (stem, f"{stem}e", f"{stem}y"):
             parts = _compound(spelling)

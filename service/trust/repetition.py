@@ -1,9 +1,10 @@
-"""Phrases that stand twice where the source says them once."""
+"""Phrases that stand twice where the source says them once.
+
+A text is asked after by its `folded_words`, which who judges it has already.
+"""
 
 import itertools
 from collections.abc import Sequence
-
-from service.trust.words import folded_words
 
 # A loop is a phrase of up to this many words...
 LOOP_WORDS = 8
@@ -18,20 +19,19 @@ LEAST_DOUBLED_LETTERS = 5
 LEAST_PAIRED_LETTERS = 4
 
 
-def has_loop(text: str) -> bool:
-    """Whether a phrase of `text` stands `LOOP_TIMES` times in immediate succession.
+def has_loop(words: Sequence[str]) -> bool:
+    """Whether a phrase of a text stands `LOOP_TIMES` times in immediate succession.
 
     Worked case: "on the on the on the" has the phrase "on the", 2 words, 3 times.
     """
-    return _succeeds_itself(folded_words(text), 1, LOOP_TIMES)
+    return _succeeds_itself(words, 1, LOOP_TIMES)
 
 
-def stutters(text: str) -> bool:
+def stutters(words: Sequence[str]) -> bool:
     """Whether a long word or a phrase of two words or more stands twice in succession.
 
     Worked cases: "the bank the bank", "inquiry inquiry"; not "die die", "had had".
     """
-    words = folded_words(text)
     if len(set(words)) == len(words):
         return False
     return any(
@@ -40,12 +40,11 @@ def stutters(text: str) -> bool:
     ) or _succeeds_itself(words, 2, 2)
 
 
-def repeats_a_pair(text: str) -> bool:
+def repeats_a_pair(words: Sequence[str]) -> bool:
     """Whether two neighbouring words stand twice anywhere, as in "auto sales fall on auto sales".
 
     In a headline that is a fault; in a sentence of ordinary length it is not.
     """
-    words = folded_words(text)
     if len(words) - len(set(words)) < 2:
         return False
     seen: set[tuple[str, str]] = set()

@@ -89,11 +89,10 @@ def test_repetition_equals_its_slow_twin(words: list[str]) -> None:
             for start in range(len(words) - size * times + 1)
         )
 
-    text = " ".join(words)
     pairs = list(itertools.pairwise(words))
     doubled = any(one == other and len(one) >= LEAST_DOUBLED_LETTERS for one, other in pairs)
-    assert has_loop(text) == succeeds(1, LOOP_TIMES)
-    assert stutters(text) == (doubled or succeeds(2, 2))
-    assert repeats_a_pair(text) == any(
+    assert has_loop(words) == succeeds(1, LOOP_TIMES)
+    assert stutters(words) == (doubled or succeeds(2, 2))
+    assert repeats_a_pair(words) == any(
         pairs.count(pair) > 1 and max(map(len, pair)) >= 4 for pair in pairs
     )

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.trust.number_words import spelled_values
+from service.trust.number_words import _VALUES, spelled_values
 from service.trust.numbers import figures, without_partner
 
 
@@ -118,3 +118,8 @@ def test_ordinary_words_are_no_numbers(text: str) -> None:
 def test_a_comma_ends_a_number() -> None:
     assert 32 not in spelled_values("thirty, two of them")
     assert 32 in spelled_values("thirty-two of them")
+
+
+def test_every_word_is_known() -> None:
+    for word, value in _VALUES.items():
+        assert value in spelled_values(f"xy {word}")

@@ -146,7 +146,7 @@ class Graph:
     def proto(self) -> onnx.GraphProto:
         """The graph as a protocol buffer."""
         return helper.make_graph(
-            self._nodes,
+            _without_copies(self._nodes) if self._is_scope else self._nodes,
             self.name,
             self._inputs,
             self._outputs,
@@ -202,3 +202,27 @@ class Graph:
 
     def _fresh(self, kind: str) -> str:
         return f"{kind.lower()}_{next(self._counter)}"
+
+
+def _without_copies(nodes: Sequence[onnx.NodeProto]) -> list[onnx.NodeProto]:
+    """The nodes of a Loop's body without those that only give a value its name as an output.
+
+    Every step would pay for each of them as much as for a small sum. A value that is two
+    outputs is still copied for the second.
+    """
+    made = {name for node in nodes for name in node.output}
+    names: dict[str, str] = {}
+    kept = []
+    for node in nodes:
+        if node.op_type == "Identity" and node.input[0] in made and node.input[0] not in names:
+            names[node.input[0]] = node.output[0]
+        else:
+            kept.append(node)
+    renamed = []
+    for node in kept:
+        copy = onnx.NodeProto()
+        copy.CopyFrom(node)
+        copy.input[:] = [names.get(name, name) for name in node.input]
+        copy.output[:] = [names.get(name, name) for name in node.output]
+        renamed.append(copy)
+    return renamed

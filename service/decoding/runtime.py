@@ -22,7 +22,7 @@ from service.decoding.contract import (
     judged,
     pad_sources,
 )
-from service.decoding.shortlist import Shortlist, pad_candidates
+from service.decoding.shortlist import Shortlist
 from service.domain import SearchOptions, SpecialIds
 from service.errors import BundleDamaged, SettingsError
 
@@ -142,9 +142,7 @@ class OnnxModel(VocabularyModel, HostModel):
             options=options,
             slots=slots,
             start_id=self.start_id,
-            candidates=None
-            if self._shortlist is None
-            else pad_candidates([self._shortlist.candidates(source) for source in sources]),
+            candidates=None if self._shortlist is None else self._shortlist.rows(sources),
         )
 
     def advance(self, state: BatchState) -> tuple[BatchState, Chunk]:

@@ -8,6 +8,7 @@ L'Hostis et al. 2016). The list of a source depends on that source alone.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,26 @@ class Shortlist:
         found = np.unique(self.lexical[np.asarray(source)])
         return found[1:] if len(found) and found[0] == NO_CANDIDATE else found
 
+    def rows(self, sources: Sequence[Sequence[int]]) -> IntArray:
+        """`candidates` of B sources as one array, `NO_CANDIDATE` after each one's last, [B, C].
+
+        All at once: one source after the other took a tenth of the time of encoding them.
+        """
+        B = len(sources)
+        tokens = np.array(list(chain.from_iterable(sources)), dtype=np.int64)
+        owners = np.repeat(np.arange(B), [len(source) for source in sources])
+        # A candidate t of source b is the number b * (V + 1) + t + 1, so that sorting brings
+        # together what is the same; t + 1 = 0 is none.
+        span = len(self.lexical) + 1
+        numbers = np.sort((owners[:, np.newaxis] * span + self.lexical[tokens] + 1).ravel())
+        owners, tokens = np.divmod(numbers[np.diff(numbers, prepend=-1) > 0], span)
+        owners, tokens = owners[tokens > 0], tokens[tokens > 0] - 1
+        counts = np.bincount(owners, minlength=B)
+        places = np.arange(len(owners)) - (np.cumsum(counts) - counts)[owners]
+        padded = np.full((B, candidate_width(counts)), NO_CANDIDATE, dtype=np.int64)
+        padded[owners, places] = tokens
+        return padded
+
 
 def candidate_width(counts: IntArray) -> int:
     """C for sources with so many candidates each: the most, rounded up; at least one multiple.
@@ -70,12 +91,3 @@ def candidate_width(counts: IntArray) -> int:
     Worked case: 0 -> 64, 64 -> 64, 65 -> 128.
     """
     return max(1, -(-int(counts.max()) // CANDIDATE_MULTIPLE)) * CANDIDATE_MULTIPLE
-
-
-def pad_candidates(candidates: Sequence[IntArray]) -> IntArray:
-    """Candidates of B sources as one array, [B, C]."""
-    counts = np.array([len(row) for row in candidates])
-    padded = np.full((len(candidates), candidate_width(counts)), NO_CANDIDATE, dtype=np.int64)
-    for row, own in zip(padded, candidates, strict=True):
-        row[: len(own)] = own
-    return padded

@@ -12,12 +12,11 @@ from service.decoding.shortlist import (
     NO_CANDIDATE,
     Shortlist,
     candidate_width,
-    pad_candidates,
 )
 from service.errors import BundleDamaged
 
 # Token 0 brings 7 and 9, token 1 brings 9, token 2 brings nothing.
-LEXICAL = np.array([[7, 9], [9, NO_CANDIDATE], [NO_CANDIDATE, NO_CANDIDATE]])
+LEXICAL = np.array([[7, 9], [9, NO_CANDIDATE], *[[NO_CANDIDATE, NO_CANDIDATE]] * 8])
 SHORTLIST = Shortlist(np.array([3, 4]), LEXICAL)
 
 
@@ -31,13 +30,33 @@ def test_candidates_are_what_the_sources_tokens_bring(
     assert SHORTLIST.candidates(source).tolist() == expected
 
 
-@given(st.lists(st.lists(st.integers(0, 200), max_size=150, unique=True), min_size=1, max_size=5))
-def test_padding_adds_nothing_and_loses_nothing(rows: list[list[int]]) -> None:
-    padded = pad_candidates([np.array(row, dtype=np.int64) for row in rows])
+V = 300
+
+
+@given(
+    sources=st.lists(
+        st.lists(st.integers(0, V - 1), min_size=1, max_size=40), min_size=1, max_size=5
+    ),
+    seed=st.integers(0, 1000),
+)
+def test_rows_are_the_candidates_of_each_source_and_padding(
+    sources: list[list[int]], seed: int
+) -> None:
+    lexical = np.random.default_rng(seed).integers(NO_CANDIDATE, V, (V, 6))
+    shortlist = Shortlist(np.array([3]), lexical)
+    padded = shortlist.rows(sources)
     assert padded.shape[1] % CANDIDATE_MULTIPLE == 0
-    for row, own in zip(padded.tolist(), rows, strict=True):
+    for row, source in zip(padded.tolist(), sources, strict=True):
+        own = shortlist.candidates(source).tolist()
         assert row[: len(own)] == own
         assert set(row[len(own) :]) <= {NO_CANDIDATE}
+
+
+def test_a_source_without_candidates_has_a_row_of_padding() -> None:
+    assert SHORTLIST.rows([[2], [0]]).tolist() == [
+        [NO_CANDIDATE] * CANDIDATE_MULTIPLE,
+        [7, 9, *[NO_CANDIDATE] * (CANDIDATE_MULTIPLE - 2)],
+    ]
 
 
 def test_rows_are_no_wider_than_they_need_to_be() -> None:

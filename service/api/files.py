@@ -135,7 +135,7 @@ def download_routes(results: Results) -> APIRouter:
             result.content,
             media_type=_MEDIA_TYPES[extension],
             headers={
-                "Content-Disposition": f"attachment; filename*=utf-8''{quote(result.saved_as, '')}",
+                "Content-Disposition": _attached(result.saved_as),
                 # It may be a page, and somebody else wrote it.
                 "Content-Security-Policy": "sandbox; default-src 'none'",
                 "Cache-Control": "no-store",
@@ -227,6 +227,15 @@ def _saved_as(name: str, direction: Direction) -> str:
     stem, _, extension = last.rpartition(".")
     printable = "".join(character for character in stem if character.isprintable())
     return f"{printable[:100]}_{direction.target}.{extension.lower()}"
+
+
+def _attached(name: str) -> str:
+    """A file's name as RFC 6266 has it: in full, and before, for who cannot read that, in ASCII.
+
+    curl, for one, cannot.
+    """
+    plain = re.sub(r'[^ -~]|["%\\]', "_", name)
+    return f"attachment; filename=\"{plain}\"; filename*=utf-8''{quote(name, '')}"
 
 
 def _address(request: Request, name: str) -> str:

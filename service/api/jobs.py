@@ -58,7 +58,9 @@ def job_routes(context: ApiContext, desk: JobDesk) -> APIRouter:
 
     async def delete(request: Request) -> Response:
         job = await desk.delete(request.path_params["id"], owner_of(request))
-        return JSONResponse(_shown(job, age_s) | {"status": "deleted"})
+        shown = _shown(job, age_s) | {"status": "deleted"}
+        shown.pop("deleted_at", None)  # when it would have been
+        return JSONResponse(shown)
 
     router.post("/jobs", **SUBMIT_JOB)(submit)
     router.get("/jobs/{id}", **JOB)(status)

@@ -54,7 +54,8 @@ def _add_page(app: FastAPI, directory: Traversable) -> None:
     )
     tag = f'"{_digest(index)}"'
 
-    @app.get("/", include_in_schema=False)
+    # What watches over a site asks for the head of its first page.
+    @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
     async def page(request: Request) -> Response:
         headers = {"Cache-Control": "no-cache", "ETag": tag}
         if tag in request.headers.get("If-None-Match", ""):

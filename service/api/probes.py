@@ -74,6 +74,10 @@ def probe_routes(context: ApiContext) -> APIRouter:
             {"Retry-After": f"{Draining.retry_after_s:g}"},
         )
 
+    # What balances load or watches over a site may ask for no more than the head.
+    for path, probe in (("/livez", livez), ("/readyz", readyz), ("/health", health)):
+        router.head(path, include_in_schema=False)(probe)
+
     @router.get(
         "/metrics",
         summary="Prometheus metrics",

@@ -336,7 +336,8 @@ def _sentence(schema: type[Sent], problem: Any) -> str:
         return f"{place} is missing"
     if problem["type"] == "extra_forbidden":
         known = Options if parents else schema
-        names = [field.alias or name for name, field in known.model_fields.items()]
+        fields = sorted(known.model_fields.items(), key=lambda item: not item[1].is_required())
+        names = [field.alias or name for name, field in fields]
         where = " in options" if parents else ""
         return f"unknown field {json.dumps(str(last)[:80])}{where}; known: {', '.join(names)}"
     if not place:

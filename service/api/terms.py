@@ -70,11 +70,12 @@ def _of_text(
         able = [
             model.manifest.name
             for model in context.catalogue.translators()
-            if model.manifest.marks is not None
+            if model.manifest.marks is not None and assigned.direction in model.manifest.prefixes
         ]
         raise RequestError(
             f"model {manifest.name} was not trained with terms, so it takes no glossary and no "
-            f"do_not_translate; models that do: {', '.join(able) or 'none'}"
+            f"do_not_translate; from {assigned.direction.source} to {assigned.direction.target}, "
+            f"these models do: {', '.join(able) or 'none'}"
         )
     glossaries = (own,) if len(own) else ()
     if isinstance(wanted.glossary, str):

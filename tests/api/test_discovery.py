@@ -202,6 +202,13 @@ class TestPages:
         assert {client.get(f"/{source}").status_code for source in loaded} <= {200}
 
 
+@pytest.mark.parametrize("path", ["/", "/livez", "/readyz", "/health"])
+def test_the_head_alone(client: LocalClient, path: str) -> None:
+    whole, head = client.get(path), client.request("HEAD", path)
+    assert head.status_code == whole.status_code == 200
+    assert head.headers["content-type"] == whole.headers["content-type"]
+
+
 def test_what_does_not_exist(client: LocalClient) -> None:
     unknown = client.get("/translation")
     assert unknown.status_code == 404

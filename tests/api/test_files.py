@@ -60,7 +60,8 @@ def test_a_file_is_translated_and_fetched(client: LocalClient, models: FakeModel
     assert file.status_code == 200
     assert file.content == b"HELLO.\n\nBYE.\n"
     assert file.headers["content-disposition"] == (
-        "attachment; filename*=utf-8''Liebe%20Gr%C3%BC%C3%9Fe_de.txt"
+        'attachment; filename="Liebe Gr__e_de.txt"; '
+        "filename*=utf-8''Liebe%20Gr%C3%BC%C3%9Fe_de.txt"
     )
     assert [each.priority for each in models.translator.asked] == [1, 1]
     assert fetch(client, answer).content == file.content  # more than once

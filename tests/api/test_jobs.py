@@ -87,6 +87,9 @@ def test_a_text_of_many_pieces(echo: LocalClient) -> None:
         status["finished_at"]
     )
     assert kept.total_seconds() == 86_400
+    deleted = echo.request("DELETE", f"/jobs/{job['id']}").json()
+    assert deleted["status"] == "deleted"
+    assert "deleted_at" not in deleted, "that is when it would have been"
 
 
 def test_a_text_that_is_too_long_for_its_route(

@@ -310,4 +310,4 @@ def test_a_glossary_that_cannot_be_read_stops_the_service(
 def test_able_models_are_named(client: LocalClient) -> None:
     fields = asked(glossary={"a": "b"}, model="shout-en-de")
     error = client.post("/translate", json=fields).json()["error"]
-    assert error.endswith("models that do: able-en-de, able-en-fr")
+    assert error.endswith("from en to de, these models do: able-en-de")

@@ -363,9 +363,9 @@ def test_an_unknown_field_is_named_with_the_known_ones(client: LocalClient) -> N
 
     assert response.status_code == 400
     assert response.json()["error"] == (
-        'unknown field "targte"; known: glossary, do_not_translate, alternatives, model, '
-        "options, return, min_confidence, priority, timeout_s, stream, api_key, secret, q, "
-        "source, target, format, ignore_tags"
+        'unknown field "targte"; known: q, source, target, glossary, do_not_translate, '
+        "alternatives, model, options, return, min_confidence, priority, timeout_s, stream, "
+        "api_key, secret, format, ignore_tags"
     )
 
 

@@ -14,7 +14,7 @@ _INSTEAD = (
     ("/v3/style_rules", "translate without a style_id"),
     ("/v3/translation_memor", "translate without a translation_memory_id"),
 )
-_OFFERED = "/v2/translate, /v2/languages, /v2/usage"
+_OFFERED = "/v2/translate, /v2/languages, /v2/usage, /v2/glossaries"
 
 # What DeepL's clients know as "used up"; here it is a 403.
 _STATUSES = {QuotaExceeded.code: 456}

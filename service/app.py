@@ -2,16 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service import __version__
 from service.access.ledger import Ledger
@@ -37,7 +35,7 @@ from service.api.probes import probe_routes
 from service.api.results import ResultLimits, Results
 from service.api.summarize import summarize_routes
 from service.api.translate import translate_routes
-from service.api.work_routes import WorkRoutes
+from service.api.work_routes import Layer, ServiceApp, WorkRoutes
 from service.domain import Task
 from service.errors import ServiceError
 from service.jobs.desk import JobDesk
@@ -55,7 +53,14 @@ _DESCRIPTION = (
     "Every error is `{error, code, request_id}`."
 )
 
-Layer = Callable[[ASGIApp], ASGIApp]
+# What is counted from the start.
+_WORK_ROUTES = (
+    ("/translate", Task.TRANSLATION),
+    ("/summarize", Task.SUMMARIZATION),
+    ("/v2/translate", Task.TRANSLATION),
+    ("/translate_file", Task.TRANSLATION),
+)
+
 # Makes the models that are served; tests bring prepared ones.
 CatalogueFactory = Callable[[Settings, Metrics], Catalogue]
 
@@ -76,13 +81,7 @@ def create_app(
     Raises:
         ServiceError: The settings or all bundles are unusable.
     """
-    routes = [
-        ("/translate", Task.TRANSLATION),
-        ("/summarize", Task.SUMMARIZATION),
-        ("/v2/translate", Task.TRANSLATION),
-        ("/translate_file", Task.TRANSLATION),
-    ]
-    metrics = Metrics(__version__, settings.provider, routes, error_codes())
+    metrics = Metrics(__version__, settings.provider, _WORK_ROUTES, error_codes())
     catalogue = load(settings, metrics)
     languages = catalogue.languages()
     bookkeeper = _open_keys(settings.keys_file)
@@ -98,7 +97,6 @@ def create_app(
     metrics.watch_readiness(lambda: context.ready)
     for model in catalogue.models:
         metrics.models.watch(model.manifest.name, model.is_alive)
-
     for failed in catalogue.failed:
         metrics.models.add_failed(failed.name)
 
@@ -111,10 +109,10 @@ def create_app(
         deepl_translate_routes(context),
         file_routes(context, results),
     ]
-    desk = JobDesk(job_store_of(settings), JobCraft(context), metrics.jobs.finished)
+    desk = JobDesk(_job_store(settings), JobCraft(context), metrics.jobs.finished)
     metrics.jobs.watch(lambda: desk.census, time.time)
     layers = _layers(context)
-    app = _App(
+    app = ServiceApp(
         WorkRoutes(work),
         layers,
         title="seq2serve",
@@ -185,32 +183,6 @@ def _glossaries(settings: Settings) -> Glossaries:
     return Glossaries({}) if directory is None else read_glossaries(directory)
 
 
-class _App(FastAPI):
-    """FastAPI with a shorter way for the routes that run a model."""
-
-    def __init__(self, work: WorkRoutes, layers: Sequence[Layer], **options: Any) -> None:
-        """Put the same layers around `work` that FastAPI has.
-
-        Args:
-            work: What does not go through FastAPI.
-            layers: Middleware; the last one is the outermost.
-            **options: FastAPI's.
-        """
-        super().__init__(**options)
-        self._work = work
-        self._layered_work: ASGIApp = work
-        for layer in layers:
-            self._layered_work = layer(self._layered_work)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one event of the ASGI server."""
-        if self._work.claim(scope):
-            scope["app"] = self
-            await self._layered_work(scope, receive, send)
-        else:
-            await super().__call__(scope, receive, send)
-
-
 @asynccontextmanager
 async def _lifespan(
     context: ApiContext, desk: JobDesk, results: Results, bookkeeper: Bookkeeper | None
@@ -231,7 +203,7 @@ async def _lifespan(
             results.close()
 
 
-def job_store_of(settings: Settings) -> Callable[[], JobStore]:
+def _job_store(settings: Settings) -> Callable[[], JobStore]:
     """Opens the store of jobs.
 
     Raises:

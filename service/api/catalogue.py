@@ -96,12 +96,10 @@ class Catalogue:
                 self._by_direction.setdefault(direction, model)
                 if model.manifest.marks is not None:
                     self._with_terms.setdefault(direction, model)
-        self._languages = _unique(
-            [
-                *(direction.source for direction in self._by_direction),
-                *(direction.target for direction in self._by_direction),
-            ]
-        )
+        self._sources = _unique(direction.source for direction in self._by_direction)
+        reached = _unique(direction.target for direction in self._by_direction)
+        self._languages = _unique([*self._sources, *reached])
+        self._targets = [code for code in self._languages if code in reached]
         self._spelling = {code.lower(): code for code in self._languages}
 
     @property
@@ -113,7 +111,15 @@ class Catalogue:
         """Models that translate."""
         return self._translators
 
-    def targets(self, source: str) -> list[str]:
+    def sources(self) -> Sequence[str]:
+        """Languages that can be translated from."""
+        return self._sources
+
+    def targets(self) -> Sequence[str]:
+        """Languages that can be translated to."""
+        return self._targets
+
+    def targets_of(self, source: str) -> list[str]:
         """Languages that `source` can be translated to."""
         return _unique(
             direction.target for direction in self._by_direction if direction.source == source
@@ -137,10 +143,8 @@ class Catalogue:
             direction.source for direction in self._by_direction if direction.target == target
         )
         if not sources:
-            targets = _unique(direction.target for direction in self._by_direction)
-            raise UnsupportedLanguage(
-                f"target {target} is not supported; it can be: {', '.join(targets) or 'nothing'}"
-            )
+            known = ", ".join(self._targets) or "nothing"
+            raise UnsupportedLanguage(f"target {target} is not supported; it can be: {known}")
         return sources
 
     def translator(
@@ -212,12 +216,11 @@ class Catalogue:
     def _why_not(self, wanted: Direction) -> str:
         if not self.translators():
             return "no model of this service translates"
-        sources = _unique(direction.source for direction in self._by_direction)
-        if wanted.source not in sources:
-            return f"source {wanted.source} is not supported; it can be: {', '.join(sources)}"
+        if wanted.source not in self._sources:
+            return f"source {wanted.source} is not supported; it can be: {', '.join(self._sources)}"
         return (
             f"target {wanted.target} is not supported from source {wanted.source}; "
-            f"it can be: {', '.join(self.targets(wanted.source))}"
+            f"it can be: {', '.join(self.targets_of(wanted.source))}"
         )
 
 

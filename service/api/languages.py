@@ -44,7 +44,7 @@ def language_routes(context: ApiContext) -> APIRouter:
                 {
                     "code": code,
                     "name": language_name(code),
-                    "targets": sorted({code, *catalogue.targets(code)}),
+                    "targets": sorted({code, *catalogue.targets_of(code)}),
                 }
                 for code in catalogue.languages()
             ]

@@ -70,7 +70,7 @@ def libretranslate_routes(app: FastAPI, context: ApiContext) -> APIRouter:
 
 def _settings(context: ApiContext) -> FrontendSettings:
     catalogue = context.catalogue
-    target = next((code for each in catalogue.languages() for code in catalogue.targets(each)), "")
+    target = next((code for each in catalogue.sources() for code in catalogue.targets_of(each)), "")
     return FrontendSettings(
         charLimit=context.settings.max_text_chars,
         frontendTimeout=_PAGE_WAITS_MS,

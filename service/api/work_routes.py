@@ -1,16 +1,19 @@
 """A shorter way than FastAPI's to the routes that run a model."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.api.errors import handle_http_error, handle_service_error
 from service.errors import Cancelled, ServiceError
+
+Layer = Callable[[ASGIApp], ASGIApp]
 
 
 class WorkRoutes:
@@ -61,3 +64,29 @@ class WorkRoutes:
             left = Cancelled("the client left before its request was read")
             response = await handle_service_error(request, left)
         await response(scope, receive, send)
+
+
+class ServiceApp(FastAPI):
+    """FastAPI with a shorter way for the routes that run a model."""
+
+    def __init__(self, work: WorkRoutes, layers: Sequence[Layer], **options: Any) -> None:
+        """Put the same layers around `work` that FastAPI has.
+
+        Args:
+            work: What does not go through FastAPI.
+            layers: Middleware; the last one is the outermost.
+            **options: FastAPI's.
+        """
+        super().__init__(**options)
+        self._work = work
+        self._layered_work: ASGIApp = work
+        for layer in layers:
+            self._layered_work = layer(self._layered_work)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one event of the ASGI server."""
+        if self._work.claim(scope):
+            scope["app"] = self
+            await self._layered_work(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)

@@ -1,5 +1,7 @@
 """DeepL's codes: capitals, and targets that name a region."""
 
+from collections.abc import Sequence
+
 from service.api.catalogue import Catalogue
 from service.api.languages import language_name
 from service.errors import UnsupportedLanguage
@@ -14,13 +16,13 @@ _REGIONS = {
 
 def sources(catalogue: Catalogue) -> dict[str, str]:
     """Codes and names of the languages that can be translated from."""
-    return {code.upper(): language_name(code) for code in _source_codes(catalogue)}
+    return {code.upper(): language_name(code) for code in catalogue.sources()}
 
 
 def targets(catalogue: Catalogue) -> dict[str, str]:
     """Codes and names of the languages that can be translated to."""
     listed: dict[str, str] = {}
-    for code in _target_codes(catalogue):
+    for code in catalogue.targets():
         listed |= _REGIONS.get(code, {code.upper(): language_name(code)})
     return listed
 
@@ -31,7 +33,7 @@ def served_source(catalogue: Catalogue, code: str) -> str:
     Raises:
         UnsupportedLanguage: Nothing is translated from it.
     """
-    return _nearest(code, _source_codes(catalogue), "source_lang", sources(catalogue))
+    return _nearest(code, catalogue.sources(), "source_lang", sources(catalogue))
 
 
 def served_target(catalogue: Catalogue, code: str) -> str:
@@ -40,19 +42,10 @@ def served_target(catalogue: Catalogue, code: str) -> str:
     Raises:
         UnsupportedLanguage: Nothing is translated to it.
     """
-    return _nearest(code, _target_codes(catalogue), "target_lang", targets(catalogue))
+    return _nearest(code, catalogue.targets(), "target_lang", targets(catalogue))
 
 
-def _source_codes(catalogue: Catalogue) -> list[str]:
-    return [code for code in catalogue.languages() if catalogue.targets(code)]
-
-
-def _target_codes(catalogue: Catalogue) -> list[str]:
-    reached = {target for code in catalogue.languages() for target in catalogue.targets(code)}
-    return [code for code in catalogue.languages() if code in reached]
-
-
-def _nearest(code: str, served: list[str], field: str, listed: dict[str, str]) -> str:
+def _nearest(code: str, served: Sequence[str], field: str, listed: dict[str, str]) -> str:
     """Worked case: EN-GB is en, and pt is pt-BR where no other Portuguese is served."""
     wanted = code.replace("_", "-").lower()
     for alike in (wanted, _language(wanted)):

@@ -4,6 +4,8 @@ import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from tqdm import tqdm
+
 from model_export import checkpoint
 from model_export.config import ModelConfig
 from model_export.errors import CheckpointError
@@ -41,7 +43,7 @@ def average_run(
     progress = checkpoint.load_progress(run)
     choices = _choices(progress.kept, last, steps)
     scores = {}
-    for choice in choices:
+    for choice in tqdm(choices, unit="choice", desc="averaging"):
         states = [checkpoint.load(checkpoint.kept_path(run, step))["network"] for step in choice]
         network.load_state_dict(checkpoint.average(states))
         scores[choice] = score_dev(network.eval())

@@ -24,7 +24,7 @@ from model_export.export.ranges import measure
 from model_export.export.rearrange import rearrange_graph
 from model_export.marks import mark_ids
 from model_export.model.seq2seq import Seq2Seq
-from model_export.shortlist import build_shortlist
+from model_export.shortlist import build_shortlist, lists_sources
 from model_export.vocabulary import MODEL_NAME as VOCABULARY_NAME
 from model_export.vocabulary import load_vocabulary
 from service import __version__
@@ -162,6 +162,7 @@ def write_graphs(
     frequent = None if shortlist is None else shortlist.frequent
     output = OutputLayer(network, embedding, ids, frequent)
     if shortlist is not None:
+        assert not network.config.copies or lists_sources(shortlist), "sources can be copied"
         shortlist.save(directory / _SHORTLIST_NAME)
     graphs: dict[Precision, Graphs] = {}
     signature: dict[str, Signature] = {}
@@ -183,7 +184,7 @@ def write_graphs(
             shortlist=_SHORTLIST_NAME if integers and shortlist is not None else None,
             rearrange=None if integers else _REARRANGE_NAME,
         )
-    _write_graph(rearrange_graph(floats[0], network.config.size), directory / _REARRANGE_NAME)
+    _write_graph(rearrange_graph(floats[0]), directory / _REARRANGE_NAME)
     weights.write(directory)
     for files in graphs.values():
         for name in (files.encode, files.advance):

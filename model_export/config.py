@@ -140,6 +140,9 @@ class MarksConfig(_Section):
 class ModelConfig(_Section):
     """The network. D is `size`: embeddings, encoder outputs and decoder states alike."""
 
+    # For `copy`, which Pydantic's models have a method of.
+    model_config = ConfigDict(serialize_by_alias=True)
+
     encoder: EncoderKind = EncoderKind.GRU
     encoder_layers: Annotated[int, Field(ge=1)] = 2
     encoder_heads: Annotated[int, Field(ge=1)] = 8
@@ -150,6 +153,14 @@ class ModelConfig(_Section):
     attention: AttentionKind = AttentionKind.GENERAL
     attention_heads: Annotated[int, Field(ge=1)] = 1
     size: Annotated[int, Field(ge=8)] = 512
+    copies: bool = Field(default=False, alias="copy")
+    """`copy` in recipes: source tokens can be copied by their attention."""
+
+    @model_validator(mode="after")
+    def _copies_by_attention(self) -> "ModelConfig":
+        if self.copies and self.attention is AttentionKind.NONE:
+            raise ValueError("copy = true needs an attention to copy by; attention is 'none'")
+        return self
 
     @model_validator(mode="after")
     def _divisible(self) -> "ModelConfig":
@@ -313,6 +324,12 @@ class Recipe(_Section):
         for corpus in (*self.data.train, *self.data.dev, *self.data.test):
             if direction_of(corpus, self.directions) not in self.directions:
                 raise ValueError(f"corpus {corpus.name!r} has a direction that the recipe has not")
+        return self
+
+    @model_validator(mode="after")
+    def _one_cost(self) -> "Recipe":
+        if self.model.copies and self.training.r_drop:
+            raise ValueError("r_drop compares what is generated; it cannot be had with copy = true")
         return self
 
     def with_seed(self, seed: int) -> "Recipe":

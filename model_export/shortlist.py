@@ -48,6 +48,14 @@ def build_shortlist(config: ShortlistConfig, run: Path, tokenizer: Tokenizer) ->
     )
 
 
+def lists_sources(shortlist: Shortlist) -> bool:
+    """Whether every token of a source can be said again: a model that copies needs that."""
+    itself = np.arange(len(shortlist.lexical))
+    listed = (shortlist.lexical == itself[:, np.newaxis]).any(axis=1)
+    listed[shortlist.frequent] = True
+    return bool(listed.all())
+
+
 def _sample(
     sources: list[IntArray], targets: list[IntArray]
 ) -> tuple[list[IntArray], list[IntArray]]:

@@ -295,14 +295,18 @@ class _Trainer:
             torch.cuda.set_rng_state(states[1], self.process.device)
 
     def _start_from(self, run: Path) -> None:
-        """Begin with the weights that another run has come to."""
+        """Begin with the weights that another run has come to; a gate that it lacks, as drawn."""
         config, weights = checkpoint.load_model(run)
-        if config != self.network.config:
+        copies = config.copies or self.network.config.copies
+        if config.model_copy(update={"copies": copies}) != self.network.config:
             raise CheckpointError(
                 f"start_from {run}: its network is {config}; the recipe's is {self.network.config}"
             )
+        gate = "decoder.copy_gate."
+        own = self.network.state_dict()
+        drawn = {name: weight for name, weight in own.items() if name.startswith(gate)}
         try:
-            self.network.load_state_dict(weights)
+            self.network.load_state_dict(drawn | weights)
         except RuntimeError as error:
             raise CheckpointError(f"start_from {run}: another vocabulary: {error}") from error
 

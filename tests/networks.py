@@ -7,6 +7,7 @@ over units, beams differ from source to source, and hypotheses end at different 
 import math
 from collections.abc import Callable, Sequence
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,12 +21,31 @@ PAD, UNKNOWN, START, END = 0, 1, 2, 3
 FIRST_WORD = 4
 
 
-ARCHITECTURES = [(encoder, attention) for encoder in EncoderKind for attention in AttentionKind]
+class Architecture(NamedTuple):
+    """What graphs are made for in different ways."""
+
+    encoder: EncoderKind
+    attention: AttentionKind
+    copies: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.encoder}-{self.attention}" + "-copy" * self.copies
+
+
+COPYING = [
+    Architecture(EncoderKind.GRU, AttentionKind.GENERAL, copies=True),
+    Architecture(EncoderKind.SELF_ATTENTION, AttentionKind.ADDITIVE, copies=True),
+]
+ARCHITECTURES = [
+    *(Architecture(encoder, attention) for encoder in EncoderKind for attention in AttentionKind),
+    *COPYING,
+]
 
 
 def tiny_config(
     encoder: EncoderKind = EncoderKind.GRU,
     attention: AttentionKind = AttentionKind.GENERAL,
+    copies: bool = False,
     *,
     size: int = 16,
     heads: int = 2,
@@ -39,6 +59,7 @@ def tiny_config(
         attention=attention,
         attention_heads=heads,
         size=size,
+        copy=copies,
     )
 
 
@@ -101,7 +122,11 @@ def padded(sources: Sequence[Sequence[int]], width: int | None = None) -> tuple[
 
 @torch.inference_mode()
 def asking(network: Seq2Seq, source: Sequence[int]) -> Callable[[tuple[int, ...]], FloatArray]:
-    """Next-token logits [V] as a function of the prefix, by teacher forcing one source alone."""
+    """Next-token logits [V] as a function of the prefix, by teacher forcing one source alone.
+
+    Of a model that copies, log-probabilities: what it generates is shared out first among the
+    tokens that can be produced.
+    """
     ids, lengths = padded([source])
     begun, state = network.decoder.begin(network.encode(ids, lengths), lengths)
 
@@ -109,8 +134,16 @@ def asking(network: Seq2Seq, source: Sequence[int]) -> Callable[[tuple[int, ...]
     @torch.inference_mode()
     def logits(prefix: tuple[int, ...]) -> FloatArray:
         inputs = network.embedding(torch.tensor([[START, *prefix]]))
-        features = network.decoder.teach(begun, state, inputs)
-        values: FloatArray = network.logits(features[0, -1]).numpy()
+        taught = network.decoder.teach(begun, state, inputs)
+        scores = network.logits(taught.features[0, -1])
+        if taught.odds is not None and taught.weights is not None:
+            scores[[PAD, UNKNOWN, START]] = -torch.inf
+            generate = torch.sigmoid(taught.odds[0, -1])
+            probabilities = generate * torch.softmax(scores, dim=0)
+            for token, weight in zip(source, taught.weights[0, -1], strict=True):
+                probabilities[token] += (1 - generate) * weight
+            scores = probabilities.log()
+        values: FloatArray = scores.numpy()
         return values
 
     return logits

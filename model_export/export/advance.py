@@ -20,8 +20,9 @@ from functools import partial
 import numpy as np
 import onnx
 
+from model_export.export.copying import CopyMixer
 from model_export.export.graph import Graph, WeightsFile
-from model_export.export.network import DecoderStep, padding_bias, source_mask
+from model_export.export.network import DecoderStep, StepValues, padding_bias, source_mask
 from model_export.export.output import OutputLayer, Scorer
 from service.bundle.manifest import Precision
 
@@ -217,6 +218,9 @@ class _Search:
         self.ids = output.ids
         self.scorer: Scorer = output.prepare(graph, config.precision)
         self.fixed = self._prepare(graph, hidden)
+        self.mixer: CopyMixer | None = None
+        if step.gate is not None:
+            self.mixer = CopyMixer(graph, self.scorer, output.ids, hidden)
 
     def _prepare(self, graph: Graph, hidden: str) -> _Fixed:
         size = self.decoder.size
@@ -277,14 +281,14 @@ class _Search:
         """One step of the network and of the search."""
         fixed = self.fixed
         ids = graph.reshape(before.last_ids, -1)
-        feature, state, weights = self.decoder(
+        made = self.decoder(
             graph,
             token=self.decoder.token_rows(graph, fixed.token_tables, ids),
             hidden=before.hidden,
             attend=partial(self._attend, graph),
             precision=self.config.precision,
         )
-        totals, columns = self._offers(graph, before, self.scorer.scores(graph, feature))
+        totals, columns = self._offers(graph, before, self._log_probs(graph, made))
         minus_infinity = graph.const(-math.inf, np.float32)
         # A hypothesis that has ended keeps its place before all that grow; ties go to the
         # lower position.
@@ -311,7 +315,7 @@ class _Search:
         ended = graph.op("And", occupied, stands)
         rows = graph.reshape(graph.op("Add", parents, fixed.first_rows), -1)
         after = _Carried(
-            hidden=graph.op("Gather", state, rows),
+            hidden=graph.op("Gather", made.state, rows),
             last_ids=tokens,
             log_probs=log_probs,
             lengths=lengths,
@@ -319,7 +323,8 @@ class _Search:
             live_log_probs=graph.op("Where", ended, minus_infinity, log_probs),
         )
         attention = None
-        if weights is not None:
+        if made.weights is not None:
+            weights = made.weights
             attention = graph.op("ReduceMean", weights, graph.ints(1), keepdims=0)  # [B, K, S]
         return after, _Taken(tokens, parents, log_probs, attention)
 
@@ -344,10 +349,18 @@ class _Search:
         weights = graph.op("Gather", weights, fixed.slot_numbers, axis=2)
         return graph.reshape(context, -1, self.decoder.size), weights
 
-    def _offers(self, graph: Graph, before: _Carried, scores: str) -> tuple[str, str]:
+    def _log_probs(self, graph: Graph, made: StepValues) -> str:
+        """Log-probabilities of the next token, [R, N]."""
+        generated = graph.op("LogSoftmax", self.scorer.scores(graph, made.feature), axis=-1)
+        if self.mixer is None:
+            return generated
+        assert made.gate is not None
+        assert made.weights is not None
+        return self.mixer(graph, generated, gate=made.gate, weights=made.weights)
+
+    def _offers(self, graph: Graph, before: _Carried, log_probs: str) -> tuple[str, str]:
         """What live hypotheses can become: log-probabilities and columns, [B, K * C] each."""
         fixed = self.fixed
-        log_probs = graph.op("LogSoftmax", scores, axis=-1)
         best, columns = graph.ops("TopK", 2, log_probs, fixed.candidates, axis=-1)  # [R, C]
         too_short = graph.op("Less", before.lengths, fixed.shortest_prefix)  # [B, K]
         at_end = graph.op("Equal", columns, graph.const(self.scorer.end_column, np.int64))

@@ -24,7 +24,8 @@ def encode_graph(
 
     Inputs are ids [B, S] and lengths [B], int64. Outputs, float32: `state.hidden` [B, D]; with
     attention `memory.values` [B, S, D] and, unless they are the values, `memory.keys` [B, S, D],
-    both zero at padding; without attention `state.context` [B, D].
+    both zero at padding; without attention `state.context` [B, D]. For a model that copies
+    `memory.ids` [B, S, 1], the source again, zero at padding.
     """
     size = network.config.size
     graph = Graph("encode", weights)
@@ -42,6 +43,8 @@ def encode_graph(
         keys = _keys(graph, step, source, lengths, precision)
         if keys is not None:
             graph.output("memory.keys", keys, np.float32, ["B", "S", size])
+    if step.gate is not None:
+        graph.output("memory.ids", _ids(graph, ids, lengths), np.float32, ["B", "S", 1])
     return graph.model()
 
 
@@ -55,3 +58,10 @@ def _keys(
     # A key's bias would stand at padding too; the contract wants zero there.
     mask = graph.cast(source_mask(graph, source.memory, lengths), np.float32)
     return graph.op("Mul", keys, graph.unsqueeze(mask, 2))
+
+
+def _ids(graph: Graph, ids: str, lengths: str) -> str:
+    """The source as what memories are made of; a float32 holds ids up to 2^24."""
+    mask = source_mask(graph, ids, lengths)
+    real = graph.op("Where", mask, ids, graph.const(0, np.int64))
+    return graph.cast(graph.unsqueeze(real, 2), np.float32)

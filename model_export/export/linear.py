@@ -99,6 +99,10 @@ def round_weights(network: Seq2Seq) -> Seq2Seq:
         [output[:, 2 * size :]],
     ]
     cut = {id(inputs), id(recurrent), id(output)}
+    if decoder.copy_gate is not None:
+        gate = decoder.copy_gate.linear.weight
+        groups += [[gate[:, : 2 * size]], [gate[:, 2 * size :]]]
+        cut.add(id(gate))
     for name, parameter in rounded.named_parameters():
         # The attention's energy stays in floats.
         if parameter.dim() > 1 and id(parameter) not in cut and not name.endswith(".energy"):

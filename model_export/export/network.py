@@ -8,6 +8,7 @@ here are the same.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from torch import Tensor, nn
@@ -151,6 +152,22 @@ class AttentionHead:
         return join_heads(graph, graph.op("MatMul", weights, values)), weights
 
 
+class StepValues(NamedTuple):
+    """What one decoder step computes; names of values.
+
+    Attributes:
+        feature: o_t, [R, D].
+        state: s_t, [R, D].
+        weights: Attention weights, [B, N, K, S]; None without attention.
+        gate: Scores of generating and of copying, [R, 2]; None for a model that does not copy.
+    """
+
+    feature: str
+    state: str
+    weights: str | None
+    gate: str | None
+
+
 class DecoderStep:
     """One step of the conditional GRU, on R = B * K rows.
 
@@ -188,11 +205,21 @@ class DecoderStep:
             array(decoder.output.bias),
         )
         token_gates, token_new = _gates_and_new(first.input)
-        self.tokens = (
+        self.tokens = [
             Linear.of("token.gates", *token_gates),
             Linear.of("token.new", *token_new),
             Linear.of("token.output", output[2 * size :], None),
-        )
+        ]
+        self.gate = None
+        if decoder.copy_gate is not None:
+            # A sigmoid as a softmax of two, the second score being 0, which gives the logarithms
+            # of both shares; rows as those of the output layer.
+            odds = array(decoder.copy_gate.linear.weight).T
+            gate = np.concatenate([odds, np.zeros_like(odds)], axis=1)
+            bias = np.append(array(decoder.copy_gate.linear.bias), np.float32(0))
+            joined = np.concatenate([gate[size : 2 * size], gate[:size]])
+            self.gate = Linear.of("copy.gate", joined, bias)
+            self.tokens.append(Linear.of("token.copy", gate[2 * size :], None))
 
     def token_tables(self, graph: Graph, precision: Precision) -> tuple[str, ...]:
         """What every token brings to a step; constant expressions.
@@ -201,8 +228,8 @@ class DecoderStep:
         costs no accuracy, and half the bytes are no slower to fetch.
 
         Returns:
-            Shares of the first cell's gates [V, 2D] and new state [V, D], and of the output
-            layer [V, D].
+            Shares of the first cell's gates [V, 2D] and new state [V, D], of the output layer
+            [V, D] and, of a model that copies, of its gate [V, 2].
         """
         embedded = self.embedding.table(graph)
         tables = (linear(graph, embedded, Precision.FLOAT) for linear in self.tokens)
@@ -223,7 +250,7 @@ class DecoderStep:
         hidden: str,
         attend: Callable[[str], tuple[str, str | None]],
         precision: Precision,
-    ) -> tuple[str, str, str | None]:
+    ) -> StepValues:
         """One step.
 
         Args:
@@ -232,11 +259,8 @@ class DecoderStep:
             hidden: s_{t-1}, [R, D].
             attend: Context rows [R, D] and weights [B, N, K, S] for s'_t [R, D].
             precision: How to multiply.
-
-        Returns:
-            o_t [R, D], s_t [R, D] and the attention weights.
         """
-        token_gates, token_new, token_output = token
+        token_gates, token_new, token_output, *token_copy = token
         before = operand(graph, hidden, precision)
         middle = self._cell(
             graph,
@@ -258,7 +282,11 @@ class DecoderStep:
         )
         joined = graph.op("Concat", context, operand(graph, state, precision), axis=1)
         total = graph.op("Add", self.output(graph, joined, precision), token_output)
-        return graph.op("Tanh", total), state, weights
+        feature = graph.op("Tanh", total)
+        gate = None
+        if self.gate is not None:
+            gate = graph.op("Add", self.gate(graph, joined, precision), *token_copy)
+        return StepValues(feature, state, weights, gate)
 
     def _cell(self, graph: Graph, *, gates: str, new_x: str, new_h: str, state: str) -> str:
         """h_t [R, D] of a GRU; see `model_export.model.decoder` for the equations."""

@@ -49,6 +49,10 @@ class Scorer(Protocol):
         """Token of each chosen column, [B, X] for `columns` [B, X]."""
         ...
 
+    def columns(self, graph: Graph, tokens: str) -> str:
+        """Column of each token, [B, X] for `tokens` [B, X] that are all scored."""
+        ...
+
 
 class OutputLayer:
     """Weights and bias of the output layer; its weights are the tied embedding's."""
@@ -99,6 +103,10 @@ class _Whole:
         """See `Scorer`."""
         return columns
 
+    def columns(self, graph: Graph, tokens: str) -> str:  # noqa: ARG002  # see `Scorer`
+        """See `Scorer`."""
+        return tokens
+
 
 class _Shortlisted:
     """Columns are the frequent tokens and then the source's candidates."""
@@ -135,6 +143,7 @@ class _Shortlisted:
         shape = graph.op("Concat", sources, graph.ints(len(frequent)), axis=0)
         everywhere = graph.op("Expand", chosen, shape)
         self._tokens = graph.op("Concat", everywhere, candidates, axis=1)  # [B, N]
+        self._chosen, self._candidates, self._everything = chosen, candidates, bias
         self._by_source = graph.op("Concat", sources, graph.ints(-1, self._size), axis=0)
         self._by_row = graph.op("Concat", graph.ints(-1), graph.size(candidates, 1), axis=0)
 
@@ -163,3 +172,19 @@ class _Shortlisted:
     def tokens(self, graph: Graph, columns: str) -> str:
         """See `Scorer`."""
         return graph.op("GatherElements", self._tokens, columns, axis=1)
+
+    def columns(self, graph: Graph, tokens: str) -> str:
+        """See `Scorer`."""
+        frequent = graph.ints(self.least_columns)
+        vocabulary = graph.size(self._everything, 0)
+        # Where each token stands: a constant for the frequent ones, and then each source's own.
+        nowhere = graph.op("Expand", graph.const(0, np.int64), vocabulary)
+        places = graph.range(frequent)
+        common = graph.op("ScatterElements", nowhere, self._chosen, places, axis=0)
+        sources = graph.size(self._candidates, 0)
+        shape = graph.op("Concat", sources, vocabulary, axis=0)
+        own = graph.op("Add", graph.range(graph.size(self._candidates, 1)), frequent)
+        own = graph.op("Expand", own, graph.op("Shape", self._candidates))
+        everywhere = graph.op("Expand", common, shape)
+        places = graph.op("ScatterElements", everywhere, self._candidates, own, axis=1)
+        return graph.op("GatherElements", places, tokens, axis=1)

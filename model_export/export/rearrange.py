@@ -14,7 +14,7 @@ import onnx
 from model_export.export.graph import Graph, WeightsFile
 
 
-def rearrange_graph(encode: onnx.ModelProto, size: int) -> onnx.ModelProto:
+def rearrange_graph(encode: onnx.ModelProto) -> onnx.ModelProto:
     """Build `rearrange` for what `encode` gives.
 
     For every output X of `encode`, the inputs `into.X` [B, S or K, D] and `from.X` (from
@@ -31,6 +31,7 @@ def rearrange_graph(encode: onnx.ModelProto, size: int) -> onnx.ModelProto:
         name = output.name
         group = name.partition(".")[0]
         axis = "S" if group == "memory" else "K"
+        size = output.type.tensor_type.shape.dim[-1].dim_value
         into = graph.input(f"into.{name}", np.float32, ["B", axis, size])
         taken = graph.op("Gather", graph.input(f"from.{name}", np.float32, None), rows)
         # [b, D] becomes [b, 1, D], and three axes stay as they are.

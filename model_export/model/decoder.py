@@ -9,6 +9,8 @@ attention between two GRU transitions::
     o_t  = tanh(W_s s_t + W_c c_t + W_y E y_{t-1} + b)
     p(y_t | y_<t, x) = softmax(E o_t + b)          E is the embedding (Press and Wolf 2017)
 
+A model that copies mixes p with its attention; see `model_export.model.copying`.
+
 Each GRU is Cho et al. 2014 with the reset gate applied after the recurrent product, as
 PyTorch and ONNX (linear_before_reset = 1) compute it::
 
@@ -18,6 +20,7 @@ PyTorch and ONNX (linear_before_reset = 1) compute it::
 Every state, context and o_t lies in [-1, 1] when the encoder's outputs do.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -26,6 +29,7 @@ from torch.nn import functional as F
 
 from model_export.config import AttentionKind, ModelConfig
 from model_export.model.attention import Attention
+from model_export.model.copying import CopyGate, mixture
 from model_export.model.dropout import SequenceDropout
 from model_export.model.encoder import Encoded, source_mask
 
@@ -56,6 +60,20 @@ class Step(NamedTuple):
 
     state: Tensor
     context: Tensor
+    weights: Tensor | None
+
+
+class Taught(NamedTuple):
+    """What tokens are predicted from, after T steps; the last two only of a model that copies.
+
+    Attributes:
+        features: o_1 .. o_T, [B, T, D].
+        odds: Log-odds of generating, from the gate, [B, T].
+        weights: Mean attention weights, [B, T, S].
+    """
+
+    features: Tensor
+    odds: Tensor | None
     weights: Tensor | None
 
 
@@ -94,6 +112,7 @@ class Decoder(nn.Module):
             else Attention(config.attention, size, config.attention_heads)
         )
         self.output = nn.Linear(3 * size, size)
+        self.copy_gate = CopyGate(size) if config.copies else None
         self.dropout = SequenceDropout(dropout)
 
     def begin(self, encoded: Encoded, lengths: Tensor) -> tuple[Source, Tensor]:
@@ -121,13 +140,20 @@ class Decoder(nn.Module):
             context, weights = self.attention(middle, source.keys, source.values, source.bias)
         return Step(self.second(self.second.input(context), middle), context, weights)
 
-    def features(self, state: Tensor, context: Tensor, embedded: Tensor) -> Tensor:
-        """o_t [..., D] of s_t, c_t and E y_{t-1}, each [..., D]."""
-        joined = torch.cat([state, context.to(state.dtype), embedded.to(state.dtype)], dim=-1)
-        return torch.tanh(self.output(self.dropout(joined)))
+    def outputs(self, steps: Sequence[Step], embedded: Tensor) -> Taught:
+        """What T steps of one row a source, or one step of K, come to; E y_{t-1} [B, T, D]."""
+        states = torch.cat([step.state for step in steps], 1)
+        contexts = torch.cat([step.context for step in steps], 1)
+        joined = torch.cat([states, contexts.to(states.dtype), embedded.to(states.dtype)], dim=-1)
+        joined = self.dropout(joined)
+        features = torch.tanh(self.output(joined))
+        if self.copy_gate is None:
+            return Taught(features, None, None)
+        weights = [step.weights for step in steps if step.weights is not None]
+        return Taught(features, self.copy_gate(joined), torch.cat(weights, 2).mean(1))
 
-    def teach(self, source: Source, state: Tensor, embedded: Tensor) -> Tensor:
-        """Features for a whole target, each step fed the reference (teacher forcing).
+    def teach(self, source: Source, state: Tensor, embedded: Tensor) -> Taught:
+        """Outputs for a whole target, each step fed the reference (teacher forcing).
 
         What does not depend on the recurrence is done for all steps at once.
 
@@ -135,18 +161,14 @@ class Decoder(nn.Module):
             source: From `begin`.
             state: From `begin`, [B, 1, D].
             embedded: Reference inputs, [B, T, D].
-
-        Returns:
-            o_1 .. o_T, [B, T, D].
         """
         projected = self.first.input(embedded)
-        states, contexts = [], []
+        steps = []
         for time in range(embedded.shape[1]):
             step = self.step(source, projected[:, time : time + 1], state)
             state = step.state
-            states.append(state)
-            contexts.append(step.context)
-        return self.features(torch.cat(states, 1), torch.cat(contexts, 1), embedded)
+            steps.append(step)
+        return self.outputs(steps, embedded)
 
     def sample(
         self,
@@ -154,10 +176,11 @@ class Decoder(nn.Module):
         state: Tensor,
         references: Tensor,
         *,
+        source_ids: Tensor,
         embedding: nn.Embedding,
         output_bias: Tensor,
         ratio: float,
-    ) -> Tensor:
+    ) -> Taught:
         """As `teach`, but an input is the reference only with probability `ratio`.
 
         Otherwise it is the token the model itself found likeliest (Bengio et al. 2015,
@@ -167,20 +190,33 @@ class Decoder(nn.Module):
             source: From `begin`.
             state: From `begin`, [B, 1, D].
             references: Reference inputs, [B, T]; the first is the start mark and always kept.
+            source_ids: What can be copied, [B, S].
             embedding: E.
             output_bias: b of the output layer, [V].
             ratio: Chance that an input is the reference.
         """
-        features: list[Tensor] = []
+        taught: list[Taught] = []
         for time in range(references.shape[1]):
             token = references[:, time : time + 1]
             if time:
                 with torch.no_grad():
-                    own = F.linear(features[-1], embedding.weight, output_bias).argmax(-1)
+                    own = _likeliest(taught[-1], source_ids, embedding.weight, output_bias)
                 keep = torch.rand(token.shape, device=token.device) < ratio
                 token = torch.where(keep, token, own)
             embedded = self.dropout(embedding(token))
             step = self.step(source, self.first.input(embedded), state)
             state = step.state
-            features.append(self.features(state, step.context, embedded))
-        return torch.cat(features, 1)
+            taught.append(self.outputs([step], embedded))
+        features, odds, weights = zip(*taught, strict=True)
+        if self.copy_gate is None:
+            return Taught(torch.cat(features, 1), None, None)
+        return Taught(torch.cat(features, 1), torch.cat(odds, 1), torch.cat(weights, 1))
+
+
+def _likeliest(last: Taught, source: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """The likeliest next tokens [B, 1] after one step, of an output layer [V, D] and [V]."""
+    logits = F.linear(last.features, weight, bias)
+    if last.odds is None or last.weights is None:
+        return logits.argmax(-1)
+    generated = F.log_softmax(logits, dim=-1, dtype=torch.float32)
+    return mixture(generated, last.odds, last.weights, source).argmax(-1)

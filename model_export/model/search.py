@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from model_export.config import AttentionKind
+from model_export.model.copying import mixture
 from model_export.model.decoder import Source
 from model_export.model.encoder import source_mask
 from model_export.model.seq2seq import Seq2Seq
@@ -172,9 +173,11 @@ class TorchDecoder(SteppedDecoder):
             state["context"] = encoded.summary
         else:
             memory["values"] = encoded.memory
+            real = source_mask(lengths, ids.shape[1]).unsqueeze(2)
             if decoder.attention.kind is not AttentionKind.DOT:
-                real = source_mask(lengths, ids.shape[1]).unsqueeze(2)
                 memory["keys"] = decoder.attention.keys(encoded.memory) * real
+            if decoder.copy_gate is not None:
+                memory["ids"] = self._tensor(ids).unsqueeze(2) * real
         return first_state(
             memory={name: tensor.float().cpu().numpy() for name, tensor in memory.items()},
             source_lengths=widths,
@@ -196,9 +199,15 @@ class TorchDecoder(SteppedDecoder):
             network.decoder.first.input(embedded),
             self._tensor(state.decoder["hidden"]),
         )
-        logits = network.logits(network.decoder.features(step.state, step.context, embedded))
+        outputs = network.decoder.outputs([step], embedded)
+        logits = network.logits(outputs.features).float()
+        if outputs.odds is not None and outputs.weights is not None:
+            # What is never produced has no part in what is generated.
+            logits[..., [self.pad_id, self.unk_id, self.start_id]] = -torch.inf
+            ids = self._tensor(state.memory["ids"].squeeze(2).astype(np.int64))
+            logits = mixture(logits.log_softmax(-1), outputs.odds, outputs.weights, ids)
         return Next(
-            logits.float().cpu(),
+            logits.cpu(),
             {"hidden": step.state.float().cpu()},
             None if step.weights is None else step.weights.mean(1).cpu(),
         )

@@ -6,10 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from model_export.config import ModelConfig
+from model_export.model.copying import copied_mass
 from model_export.model.decoder import Decoder
 from model_export.model.dropout import SequenceDropout
 from model_export.model.encoder import Encoded, build_encoder
-from model_export.model.loss import smoothed_cross_entropy
+from model_export.model.loss import Copying, smoothed_cross_entropy
 from model_export.model.r_drop import r_drop_cross_entropy
 
 
@@ -82,12 +83,13 @@ class Seq2Seq(nn.Module):
         begun, state = self.decoder.begin(self.encode(source, lengths), lengths)
         if teacher_forcing >= 1.0:
             embedded = self.dropout(self.embedding(self._drop_words(inputs)))
-            features = self.decoder.teach(begun, state, embedded)
+            taught = self.decoder.teach(begun, state, embedded)
         else:
-            features = self.decoder.sample(
+            taught = self.decoder.sample(
                 begun,
                 state,
                 inputs,
+                source_ids=source,
                 embedding=self.embedding,
                 output_bias=self.output_bias,
                 ratio=teacher_forcing,
@@ -95,19 +97,24 @@ class Seq2Seq(nn.Module):
         real = targets != self.pad_id
         if r_drop:
             return r_drop_cross_entropy(
-                features.view(2, *targets.shape, -1)[:, real],
+                taught.features.view(2, *targets.shape, -1)[:, real],
                 self.embedding.weight,
                 self.output_bias,
                 targets[real],
                 label_smoothing,
                 r_drop,
             )
+        copying = None
+        if taught.odds is not None and taught.weights is not None:
+            mass = copied_mass(taught.weights, source, targets)
+            copying = Copying(taught.odds[real], mass[real])
         return smoothed_cross_entropy(
-            features[real],
+            taught.features[real],
             self.embedding.weight,
             self.output_bias,
             targets[real],
             label_smoothing,
+            copying,
         )
 
     def _drop_words(self, ids: Tensor) -> Tensor:

@@ -9,13 +9,14 @@ from service.bundle.manifest import Precision
 from service.decoding.device import DeviceGraphs, Files
 from service.decoding.runtime import Binding, Device, Session, open_session
 from tests.export.graphs import exported
+from tests.networks import Architecture
+
+GRU = Architecture(EncoderKind.GRU, AttentionKind.GENERAL)
 
 
-def files(
-    encoder: EncoderKind, attention: AttentionKind, precision: Precision = Precision.FLOAT
-) -> Files:
+def files(architecture: Architecture, precision: Precision = Precision.FLOAT) -> Files:
     """The graphs of one architecture."""
-    bundle = exported(encoder, attention)
+    bundle = exported(*architecture)
     graphs = bundle.graphs[precision]
     assert graphs.rearrange is not None
     return Files(
@@ -26,13 +27,12 @@ def files(
 
 
 def device_graphs(
-    encoder: EncoderKind = EncoderKind.GRU,
-    attention: AttentionKind = AttentionKind.GENERAL,
+    architecture: Architecture = GRU,
     open_session: Callable[..., Session] = open_session,
 ) -> DeviceGraphs:
     """The sessions of one architecture."""
     return DeviceGraphs(
-        files(encoder, attention), Device.CPU, steps=STEPS, threads=1, open_session=open_session
+        files(architecture), Device.CPU, steps=STEPS, threads=1, open_session=open_session
     )
 
 

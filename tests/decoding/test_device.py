@@ -18,16 +18,17 @@ from service.decoding.contract import BatchState, Chunk, Part
 from service.decoding.device import DeviceModel, DeviceState
 from service.decoding.runtime import OnnxModel
 from service.domain import SearchOptions
-from tests.decoding.devices import SessionNotes, device_graphs
+from tests.decoding.devices import GRU, SessionNotes, device_graphs
 from tests.export.graphs import IDS, exported
 from tests.export.test_company import SOURCES, answers
-from tests.networks import random_sources, search_options
+from tests.networks import COPYING, Architecture, random_sources, search_options
 
 ARCHITECTURES = [
-    (EncoderKind.GRU, AttentionKind.GENERAL),
-    (EncoderKind.GRU, AttentionKind.NONE),
-    (EncoderKind.CONV, AttentionKind.DOT),
-    (EncoderKind.SELF_ATTENTION, AttentionKind.ADDITIVE),
+    GRU,
+    Architecture(EncoderKind.GRU, AttentionKind.NONE),
+    Architecture(EncoderKind.CONV, AttentionKind.DOT),
+    Architecture(EncoderKind.SELF_ATTENTION, AttentionKind.ADDITIVE),
+    COPYING[0],
 ]
 # From nothing that fits to something for all of what is drawn below.
 BUCKETS: list[tuple[Bucket, ...]] = [
@@ -38,15 +39,13 @@ BUCKETS: list[tuple[Bucket, ...]] = [
 
 
 @cache
-def host_model(encoder: EncoderKind, attention: AttentionKind) -> OnnxModel:
-    return exported(encoder, attention).model(Precision.FLOAT)
+def host_model(architecture: Architecture) -> OnnxModel:
+    return exported(*architecture).model(Precision.FLOAT)
 
 
 @cache
-def device_model(
-    encoder: EncoderKind, attention: AttentionKind, buckets: tuple[Bucket, ...]
-) -> DeviceModel:
-    return DeviceModel(device_graphs(encoder, attention), IDS, buckets).for_worker()
+def device_model(architecture: Architecture, buckets: tuple[Bucket, ...]) -> DeviceModel:
+    return DeviceModel(device_graphs(architecture), IDS, buckets).for_worker()
 
 
 def assert_same(expected: tuple[BatchState, Chunk], actual: tuple[BatchState, Chunk]) -> None:
@@ -78,18 +77,18 @@ newcomers = st.lists(st.tuples(st.integers(1, 70), st.integers(1, 5)), max_size=
 
 
 @pytest.mark.parametrize("buckets", BUCKETS, ids=len)
-@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=lambda each: f"{each[0]}-{each[1]}")
+@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=str)
 @settings(max_examples=8, deadline=None)
 @given(turns=st.lists(newcomers, min_size=1, max_size=5), seed=st.integers(0, 2**16))
 def test_a_batch_lives_the_same_life_on_a_device(
-    architecture: tuple[EncoderKind, AttentionKind],
+    architecture: Architecture,
     buckets: tuple[Bucket, ...],
     turns: list[list[tuple[int, int]]],
     seed: int,
 ) -> None:
     """Sources come, in groups that were encoded apart, go at random, and change places."""
     random = np.random.default_rng(seed)
-    host, device = host_model(*architecture), device_model(*architecture, buckets)
+    host, device = host_model(architecture), device_model(architecture, buckets)
     states: tuple[BatchState, BatchState] | None = None
     beams: list[int] = []
     for new in [*turns, [], []]:
@@ -120,13 +119,13 @@ def test_a_batch_lives_the_same_life_on_a_device(
         states = (expected[0], actual[0])
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=lambda each: f"{each[0]}-{each[1]}")
+@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=str)
 def test_the_engine_answers_the_same_bytes_on_a_device(
-    architecture: tuple[EncoderKind, AttentionKind],
+    architecture: Architecture,
 ) -> None:
     """Alone, all at once, and one by one: tokens, scores and attention."""
-    host = host_model(*architecture)
-    device = device_model(*architecture, BUCKETS[2])
+    host = host_model(architecture)
+    device = device_model(architecture, BUCKETS[2])
     everyone = list(range(len(SOURCES)))
     alone: dict[int, list[bytes]] = {}
     for position in everyone:
@@ -137,7 +136,7 @@ def test_the_engine_answers_the_same_bytes_on_a_device(
 
 def test_finished_sources_that_stay_are_left_as_they_are() -> None:
     architecture = ARCHITECTURES[0]
-    host, device = host_model(*architecture), device_model(*architecture, ())
+    host, device = host_model(architecture), device_model(architecture, ())
     sources = random_sources([4, 30, 12, 7], seed=5)
     options = [search_options(beam, num_hypotheses=1) for beam in (1, 4, 2, 4)]
     expected, actual = host.encode(sources, options, 4), device.encode(sources, options, 4)
@@ -252,7 +251,7 @@ def test_a_shape_that_was_not_captured_is_said_once(caplog: pytest.LogCaptureFix
 
 
 def test_a_state_is_used_once() -> None:
-    model = device_model(*ARCHITECTURES[0], ())
+    model = device_model(ARCHITECTURES[0], ())
     state, _ = model.advance(searching(model, 3, search_options(2)))
     model.advance(state)
     with pytest.raises(RuntimeError, match="used again"):

@@ -23,7 +23,7 @@ def keys_of(kind: Any) -> Iterator[str]:
     """The keys of a model and of all models inside it."""
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         for name, field in kind.model_fields.items():
-            yield name
+            yield field.alias or name
             yield from keys_of(field.annotation)
     elif isinstance(kind, type) and is_dataclass(kind):
         yield from (field.name for field in fields(kind))

@@ -94,6 +94,8 @@ _DIRECTORIES: list[tempfile.TemporaryDirectory[str]] = []
 def exported(
     encoder: EncoderKind,
     attention: AttentionKind,
+    copies: bool = False,
+    *,
     size: int = 32,
     vocabulary_size: int = 40,
     per_token: int = 0,
@@ -103,7 +105,7 @@ def exported(
     With `per_token`, the int8 graphs score a shortlist of `FREQUENT` tokens and, for each
     token of the source, so many random ones.
     """
-    config = tiny_config(encoder, attention, size=size)
+    config = tiny_config(encoder, attention, copies, size=size)
     network = round_weights(loud_network(config, vocabulary_size=vocabulary_size, seed=3))
     _DIRECTORIES.append(tempfile.TemporaryDirectory())
     directory = Path(_DIRECTORIES[-1].name)
@@ -119,10 +121,13 @@ FREQUENT = 64
 
 
 def random_shortlist(vocabulary_size: int, per_token: int) -> Shortlist:
-    """`per_token` random rare tokens for each token, fewer where one is drawn twice."""
+    """Each token itself and `per_token` random rare ones, fewer where one is drawn twice."""
     generator = np.random.default_rng(5)
     frequent = np.array([END, *range(FIRST_WORD, FIRST_WORD + FREQUENT - 1)])
     rare = np.arange(frequent[-1] + 1, vocabulary_size)
     lexical = np.sort(generator.choice(rare, (vocabulary_size, per_token)), axis=1)
     lexical[:, 1:][lexical[:, 1:] == lexical[:, :-1]] = NO_CANDIDATE
+    # The token itself, as learned lists have it.
+    lexical = np.column_stack([np.arange(vocabulary_size), lexical])
+    lexical[frequent, 0] = NO_CANDIDATE
     return Shortlist(frequent, lexical)

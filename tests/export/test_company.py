@@ -47,7 +47,7 @@ def precision(request: pytest.FixtureRequest) -> Precision:
     return Precision(request.param)
 
 
-@pytest.fixture(params=ARCHITECTURES, ids=lambda each: f"{each[0]}-{each[1]}")
+@pytest.fixture(params=ARCHITECTURES, ids=str)
 def model(request: pytest.FixtureRequest, precision: Precision) -> OnnxModel:
     return exported(*request.param).model(precision)
 
@@ -110,7 +110,7 @@ def test_encoded_rows_are_the_same_bits(
     encoder: EncoderKind, size: int, precision: Precision
 ) -> None:
     """Sums over more products than ONNX Runtime takes at once, in every width."""
-    model = exported(encoder, AttentionKind.GENERAL, size).model(precision)
+    model = exported(encoder, AttentionKind.GENERAL, size=size).model(precision)
     options = [search_options(2)] * len(SOURCES)
     together = model.encode(SOURCES, options, 2)
     for position, source in enumerate(SOURCES):

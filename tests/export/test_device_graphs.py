@@ -12,11 +12,10 @@ import onnxruntime
 import pytest
 from onnx import TensorProto
 
-from model_export.config import AttentionKind, EncoderKind
 from model_export.export.half import element_types
 from service.bundle.manifest import Precision
 from tests.decoding.devices import files
-from tests.networks import ARCHITECTURES
+from tests.networks import ARCHITECTURES, Architecture
 
 _FLOATS = {TensorProto.FLOAT, TensorProto.FLOAT16}
 _NUMBERS = {*_FLOATS, TensorProto.INT32, TensorProto.INT64}
@@ -40,6 +39,7 @@ _KERNELS = {
     "Identity": _ANY,
     "LayerNormalization": _FLOATS,
     "Less": _NUMBERS,
+    "Log": _FLOATS,
     "LogSoftmax": _FLOATS,
     "MatMul": _FLOATS,
     "Max": _NUMBERS,
@@ -52,8 +52,10 @@ _KERNELS = {
     "Relu": _FLOATS,
     "Reshape": _ANY,
     "Sigmoid": _FLOATS,
+    "ScatterElements": _ANY,
     "Slice": _ANY,
     "Softmax": _FLOATS,
+    "Softplus": _FLOATS,
     "Split": _ANY,
     "Squeeze": _ANY,
     "Sub": _NUMBERS,
@@ -63,9 +65,7 @@ _KERNELS = {
     "Unsqueeze": _ANY,
     "Where": _NUMBERS,
 }
-architectures = pytest.mark.parametrize(
-    ("encoder", "attention"), ARCHITECTURES, ids=lambda each: each.value
-)
+architectures = pytest.mark.parametrize("architecture", ARCHITECTURES, ids=str)
 precisions = pytest.mark.parametrize("precision", [Precision.FLOAT, Precision.HALF])
 
 
@@ -89,11 +89,9 @@ def typed_input(node: onnx.NodeProto) -> str:
 
 
 @architectures
-def test_every_node_of_a_captured_graph_runs_on_the_device(
-    encoder: EncoderKind, attention: AttentionKind
-) -> None:
+def test_every_node_of_a_captured_graph_runs_on_the_device(architecture: Architecture) -> None:
     """No control flow, no shapes computed by the host, nothing there is no kernel for."""
-    model = captured(files(encoder, attention).advance)
+    model = captured(files(architecture).advance)
     types = element_types(model.graph)
     for node in model.graph.node:
         assert node.op_type in _KERNELS, node.op_type
@@ -101,12 +99,10 @@ def test_every_node_of_a_captured_graph_runs_on_the_device(
 
 
 @architectures
-def test_half_precision_adds_nothing_but_casts(
-    encoder: EncoderKind, attention: AttentionKind
-) -> None:
+def test_half_precision_adds_nothing_but_casts(architecture: Architecture) -> None:
     """The CPU has no kernels for halves and inlines what the device does not."""
     full, half = (
-        onnx.load(files(encoder, attention, precision).advance, load_external_data=False)
+        onnx.load(files(architecture, precision).advance, load_external_data=False)
         for precision in (Precision.FLOAT, Precision.HALF)
     )
     types = element_types(half.graph)
@@ -120,9 +116,9 @@ def test_half_precision_adds_nothing_but_casts(
 @precisions
 @architectures
 def test_every_shape_of_a_captured_graph_is_a_constant(
-    encoder: EncoderKind, attention: AttentionKind, precision: Precision
+    architecture: Architecture, precision: Precision
 ) -> None:
-    model = captured(files(encoder, attention, precision).advance)
+    model = captured(files(architecture, precision).advance)
     constants = {each.name for each in model.graph.initializer}
     for value in [*model.graph.input, *model.graph.output]:
         named = [axis.dim_param for axis in value.type.tensor_type.shape.dim if axis.dim_param]
@@ -137,12 +133,12 @@ def test_every_shape_of_a_captured_graph_is_a_constant(
 @precisions
 @architectures
 def test_what_comes_out_may_be_written_where_it_was_read(
-    encoder: EncoderKind, attention: AttentionKind, precision: Precision
+    architecture: Architecture, precision: Precision
 ) -> None:
     """Every node that reads X is upstream of the node that makes `next.X`."""
     for model in (
-        onnx.load(files(encoder, attention, precision).advance, load_external_data=False),
-        captured(files(encoder, attention, precision).advance),
+        onnx.load(files(architecture, precision).advance, load_external_data=False),
+        captured(files(architecture, precision).advance),
     ):
         nodes = model.graph.node
         maker = {name: number for number, node in enumerate(nodes) for name in node.output}
@@ -166,9 +162,9 @@ def test_what_comes_out_may_be_written_where_it_was_read(
 @precisions
 @architectures
 def test_float_graphs_for_a_device_are_without_control_flow_and_of_an_old_opset(
-    encoder: EncoderKind, attention: AttentionKind, precision: Precision
+    architecture: Architecture, precision: Precision
 ) -> None:
-    paths = files(encoder, attention, precision)
+    paths = files(architecture, precision)
     for path in (paths.encode, paths.advance, paths.rearrange):
         model = onnx.load(path, load_external_data=False)
         assert not {node.op_type for node in model.graph.node} & {"Loop", "If", "Scan"}

@@ -5,22 +5,19 @@ import onnx
 import pytest
 from onnx import TensorProto
 
-from model_export.config import AttentionKind, EncoderKind
 from model_export.export.half import element_types
 from service.bundle.manifest import Precision
 from tests.decoding.devices import files
 from tests.export.graphs import exported
-from tests.networks import ARCHITECTURES, random_sources, search_options
+from tests.networks import ARCHITECTURES, Architecture, random_sources, search_options
 
-architectures = pytest.mark.parametrize(
-    ("encoder", "attention"), ARCHITECTURES, ids=lambda each: each.value
-)
+architectures = pytest.mark.parametrize("architecture", ARCHITECTURES, ids=str)
 
 
 @architectures
-def test_halves_score_as_floats_do(encoder: EncoderKind, attention: AttentionKind) -> None:
+def test_halves_score_as_floats_do(architecture: Architecture) -> None:
     """Eleven bits of loud states move a log-probability by hundredths; answers, by near ties."""
-    network = exported(encoder, attention)
+    network = exported(*architecture)
     sources = random_sources([5, 17, 33, 1, 9, 12, 8, 20, 40, 3], seed=1)
     options = search_options(4)
     full, half = (
@@ -35,17 +32,15 @@ def test_halves_score_as_floats_do(encoder: EncoderKind, attention: AttentionKin
     assert same.mean() > 0.8
 
 
-def loaded(encoder: EncoderKind, attention: AttentionKind, graph: str) -> onnx.ModelProto:
-    path = getattr(files(encoder, attention, Precision.HALF), graph)
+def loaded(architecture: Architecture, graph: str) -> onnx.ModelProto:
+    path = getattr(files(architecture, Precision.HALF), graph)
     return onnx.load(path, load_external_data=False)
 
 
 @architectures
-def test_all_products_but_the_scores_are_of_halves(
-    encoder: EncoderKind, attention: AttentionKind
-) -> None:
+def test_all_products_but_the_scores_are_of_halves(architecture: Architecture) -> None:
     for graph in ("encode", "advance"):
-        model = loaded(encoder, attention, graph)
+        model = loaded(architecture, graph)
         types = element_types(model.graph)
         constants = {each.name for each in model.graph.initializer}
         kinds = []
@@ -61,9 +56,9 @@ def test_all_products_but_the_scores_are_of_halves(
 
 
 @architectures
-def test_what_needs_digits_stays_in_float(encoder: EncoderKind, attention: AttentionKind) -> None:
+def test_what_needs_digits_stays_in_float(architecture: Architecture) -> None:
     for graph in ("encode", "advance"):
-        model = loaded(encoder, attention, graph)
+        model = loaded(architecture, graph)
         types = element_types(model.graph)
         for node in model.graph.node:
             if node.op_type in ("LogSoftmax", "TopK", "Sin", "Cos"):
@@ -73,11 +68,9 @@ def test_what_needs_digits_stays_in_float(encoder: EncoderKind, attention: Atten
 
 
 @architectures
-def test_both_precisions_share_their_weights(
-    encoder: EncoderKind, attention: AttentionKind
-) -> None:
+def test_both_precisions_share_their_weights(architecture: Architecture) -> None:
     for graph in ("encode", "advance"):
-        half = loaded(encoder, attention, graph)
-        full = onnx.load(getattr(files(encoder, attention), graph), load_external_data=False)
+        half = loaded(architecture, graph)
+        full = onnx.load(getattr(files(architecture), graph), load_external_data=False)
         assert list(half.graph.initializer) == list(full.graph.initializer)
         assert any(each.data_location for each in half.graph.initializer)

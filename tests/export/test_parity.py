@@ -24,7 +24,7 @@ MIXED = [
 ]
 
 
-@pytest.fixture(params=ARCHITECTURES, ids=lambda each: f"{each[0]}-{each[1]}")
+@pytest.fixture(params=ARCHITECTURES, ids=str)
 def network(request: pytest.FixtureRequest) -> Exported:
     return exported(*request.param)
 

@@ -22,7 +22,9 @@ SOURCES = random_sources([5, 1, 17, 40, 9, 3], vocabulary_size=VOCABULARY, seed=
 
 @pytest.fixture(scope="module")
 def network() -> Exported:
-    return exported(EncoderKind.GRU, AttentionKind.GENERAL, 32, VOCABULARY, 12)
+    return exported(
+        EncoderKind.GRU, AttentionKind.GENERAL, vocabulary_size=VOCABULARY, per_token=12
+    )
 
 
 @pytest.fixture(scope="module")

@@ -81,7 +81,7 @@ def plain_logits(network: Seq2Seq, source: list[int], inputs: list[int]) -> Floa
 def taught(network: Seq2Seq, inputs: Tensor) -> Tensor:
     ids, lengths = padded(SOURCES)
     begun, state = network.decoder.begin(network.encode(ids, lengths), lengths)
-    return network.logits(network.decoder.teach(begun, state, network.embedding(inputs)))
+    return network.logits(network.decoder.teach(begun, state, network.embedding(inputs)).features)
 
 
 @torch.inference_mode()
@@ -92,10 +92,11 @@ def sampled(network: Seq2Seq, inputs: Tensor, ratio: float) -> Tensor:
         begun,
         state,
         inputs,
+        source_ids=ids,
         embedding=network.embedding,
         output_bias=network.output_bias,
         ratio=ratio,
-    )
+    ).features
     return network.logits(features)
 
 
@@ -117,7 +118,7 @@ def test_a_taught_target_is_its_steps_one_by_one(network: Seq2Seq) -> None:
         for time in range(inputs.shape[1]):
             embedded = network.embedding(inputs[:, time : time + 1])
             step = decoder.step(source, decoder.first.input(embedded), state)
-            steps.append(network.logits(decoder.features(step.state, step.context, embedded)))
+            steps.append(network.logits(decoder.outputs([step], embedded).features))
             state = step.state
     torch.testing.assert_close(taught(network, inputs), torch.cat(steps, 1), atol=1e-5, rtol=1e-5)
 
@@ -149,7 +150,7 @@ def test_states_contexts_and_features_stay_within_one(network: Seq2Seq) -> None:
             embedded = network.embedding(torch.full((len(SOURCES), 1), token))
             step = decoder.step(source, decoder.first.input(embedded), state)
             state = step.state
-            features = decoder.features(state, step.context, embedded)
+            features = decoder.outputs([step], embedded).features
             for value in (state, step.context, features):
                 assert value.abs().max() <= 1 + 1e-5  # a weighted mean may round up
 
@@ -184,10 +185,11 @@ def test_between_the_two_each_position_tosses_a_coin() -> None:
             begun,
             state,
             inputs,
+            source_ids=source,
             embedding=network.embedding,
             output_bias=network.output_bias,
             ratio=0.25,
-        )
+        ).features
     seconds = features[:, 1]
     forced = taught_second(network, SOURCES[0], 5)
     kept = int(torch.isclose(seconds, forced, atol=1e-4).all(1).sum())
@@ -200,7 +202,7 @@ def taught_second(network: Seq2Seq, source: list[int], token: int) -> Tensor:
     ids, lengths = padded([source])
     begun, state = network.decoder.begin(network.encode(ids, lengths), lengths)
     embedded = network.embedding(torch.tensor([[START, token]]))
-    return network.decoder.teach(begun, state, embedded)[0, 1]
+    return network.decoder.teach(begun, state, embedded).features[0, 1]
 
 
 def test_the_ratio_goes_in_a_straight_line_and_stays() -> None:

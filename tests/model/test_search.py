@@ -5,13 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from model_export.config import AttentionKind
 from model_export.model.search import TorchDecoder
 from model_export.model.seq2seq import Seq2Seq
 from service.decoding.batch import decode
 from service.decoding.contract import DecoderModel
 from service.domain import DecodedHypothesis, SearchOptions
 from tests.networks import (
+    ARCHITECTURES,
+    COPYING,
     END,
     PAD,
     START,
@@ -35,9 +36,9 @@ from tests.reference_search import (
 SOURCES = random_sources([6, 1, 17, 3], vocabulary_size=12, seed=2)
 
 
-@pytest.fixture(scope="module", params=list(AttentionKind))
+@pytest.fixture(scope="module", params=[*ARCHITECTURES[:4], *COPYING], ids=str)
 def network(request: pytest.FixtureRequest) -> Seq2Seq:
-    return loud_network(tiny_config(attention=request.param), vocabulary_size=12, seed=1)
+    return loud_network(tiny_config(*request.param), vocabulary_size=12, seed=1)
 
 
 def rules(options: SearchOptions) -> Rules:

@@ -77,6 +77,7 @@ def test_words_that_meet_find_each_other(tmp_path: Path, tokenizer: Tokenizer) -
     assert len(frequent) == 64
     lists = learned.lexical
     assert lists.shape == (tokenizer.vocabulary_size, 4)
+    assert shortlist.lists_sources(learned)
     for token, row in enumerate(lists.tolist()):
         real = [each for each in row if each != NO_CANDIDATE]
         assert row == real + [NO_CANDIDATE] * (4 - len(real)), "holes"

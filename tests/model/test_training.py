@@ -118,9 +118,11 @@ def test_looking_at_the_dev_set_draws_nothing_from_training(
     assert_same_run(tmp_path / "plain", tmp_path / "random")
 
 
-def started(run: Path, tokenizer: Tokenizer, size: int = 16) -> dict[str, torch.Tensor]:
+def started(
+    run: Path, tokenizer: Tokenizer, size: int = 16, *, copies: bool = False
+) -> dict[str, torch.Tensor]:
     """Weights before the first update of a run in `run`/student that starts from `run`."""
-    recipe = toy_recipe(size, start_from=str(run))
+    recipe = toy_recipe(size, copies=copies, start_from=str(run))
     student = run / "student"
     student.mkdir(exist_ok=True)
     return training._Trainer(
@@ -135,6 +137,25 @@ def test_a_run_begins_with_the_weights_it_starts_from(
     _, weights = checkpoint.load_model(tmp_path)
     for name, weight in started(tmp_path, tokenizer).items():
         assert torch.equal(weight, weights[name].float()), name
+
+
+def test_a_run_that_is_to_copy_may_start_from_one_that_does_not(
+    run: Callable[..., object], tmp_path: Path, tokenizer: Tokenizer
+) -> None:
+    run(tmp_path, toy_recipe(max_steps=3, seed=7))
+    _, weights = checkpoint.load_model(tmp_path)
+    begun = started(tmp_path, tokenizer, copies=True)
+    assert begun.keys() - weights.keys() == {
+        "decoder.copy_gate.linear.weight",
+        "decoder.copy_gate.linear.bias",
+    }
+    for name, weight in weights.items():
+        assert torch.equal(weight.float(), begun[name]), name
+    copying = tmp_path / "copying"
+    copying.mkdir()
+    run(copying, toy_recipe(copies=True, max_steps=6, start_from=str(tmp_path)))
+    with pytest.raises(CheckpointError, match=r"copies=True.*the recipe's is .*copies=False"):
+        started(copying, tokenizer)
 
 
 def test_a_run_that_started_from_another_resumes_from_itself(

@@ -22,7 +22,7 @@ from service.text.tokenizer import Tokenizer
 ALONE = Process(0, 1, torch.device("cpu"))
 
 
-def toy_recipe(size: int = 16, **training: Any) -> Recipe:
+def toy_recipe(size: int = 16, *, copies: bool = False, **training: Any) -> Recipe:
     """A recipe in which everything that draws random numbers is on."""
     return parse_recipe(
         {
@@ -31,7 +31,7 @@ def toy_recipe(size: int = 16, **training: Any) -> Recipe:
             "directions": [{"source": "en", "target": "de"}],
             "data": {"train": [{"generator": "reversed_digits", "count": 50}]},
             "vocabulary": {"size": 300},
-            "model": {"size": size, "encoder_layers": 1},
+            "model": {"size": size, "encoder_layers": 1, "copy": copies},
             "card": {"description": "toy", "licence": "none"},
             "training": {
                 "batch_tokens": 120,

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import quote
 
@@ -10,32 +10,22 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from service.api.access import charge
-from service.api.answers import PRIORITIES, Job, account
+from service.api.answers import account
 from service.api.context import ApiContext
-from service.api.directions import Assignment, assignments_of
+from service.api.file_work import characters_of, open_work
 from service.api.openapi import DOWNLOAD_FILE, TRANSLATE_FILE
 from service.api.portions import run_in_portions
 from service.api.record import record_of
 from service.api.requests import FileRequest, validated
 from service.api.responses import TranslateFileResponse
 from service.api.results import Result, Results
-from service.api.terms import Glossaries, file_terms_of, glossaries_of
 from service.api.upload import read_upload
 from service.api.wanted import WhileWanted
 from service.api.work import deadline_of, json_answer
 from service.domain import Direction, Task
-from service.errors import Overloaded, TooLarge
-from service.files import Document, FileLimits, extension_of, open_document
-from service.files.document import Passage
-from service.markup.placing import place_tags
-from service.markup.tagged import Tag, plain_text
-from service.pipeline.request import TextRequest
-from service.pipeline.response import TextResponse
-from service.settings import Settings
-from service.text.alignment import AlignedWord
+from service.errors import Overloaded
+from service.files import FileLimits, extension_of, open_document
 
-# Of a document, to tell its language by.
-_SAMPLE_CHARACTERS = 5_000
 _MEDIA_TYPES = {
     ".txt": "text/plain",
     ".srt": "application/x-subrip",
@@ -97,26 +87,21 @@ def file_routes(context: ApiContext, results: Results) -> APIRouter:
             deadline = deadline_of(wanted.timeout_s or settings.max_timeout_s, settings)
             with WhileWanted(request.receive, context.lifecycle, deadline.timeout_s):
                 document = await asyncio.to_thread(open_document, extension, sent.content, limits)
-                charge(request.scope, _characters(document.passages, settings))
-                assigned = await _assigned(context, document, wanted)
-                [glossaries] = glossaries_of(context, wanted, [assigned])
-                jobs = _jobs(document.passages, assigned, glossaries, deadline.instant_s)
-                answers = await run_in_portions(jobs)
-                answered = {
-                    job.request.text: answer for job, answer in zip(jobs, answers, strict=True)
-                }
-                content = await asyncio.to_thread(_written, document, answered)
-            account(record_of(request.scope), jobs, answers)
-            name = results.put(Result(content, _saved_as(sent.name, assigned.direction)), extension)
+                charge(request.scope, characters_of(document, settings.max_text_chars))
+                work = await open_work(context, wanted, document, deadline.instant_s)
+                answers = await run_in_portions(work.jobs)
+                content = await asyncio.to_thread(work.written, answers)
+            account(record_of(request.scope), work.jobs, answers)
+            saved_as = _saved_as(sent.name, work.assigned.direction)
+            name = results.put(Result(content, saved_as), extension)
             # Dropped in time even when nobody comes any more.
             asyncio.get_running_loop().call_later(settings.max_kept_s, results.expire)
             body: dict[str, object] = {"translatedFileUrl": _address(request, name)}
-            if assigned.detected is not None:
-                body["detectedLanguage"] = assigned.detected
+            if work.assigned.detected is not None:
+                body["detectedLanguage"] = work.assigned.detected
             if wanted.asks_for_terms:
-                said = (answered[plain_text(each)] for each in document.passages)
-                body["terms"] = file_terms_of(said)
-            return json_answer(TranslateFileResponse.model_validate(body), jobs)
+                body["terms"] = work.terms(answers)
+            return json_answer(TranslateFileResponse.model_validate(body), work.jobs)
 
     router.post("/translate_file", **TRANSLATE_FILE)(translate_file)
     return router
@@ -143,82 +128,6 @@ def download_routes(results: Results) -> APIRouter:
         )
 
     return router
-
-
-def _characters(passages: Sequence[Passage], settings: Settings) -> int:
-    """How many characters of text a document has; asked before any model work.
-
-    Raises:
-        TooLarge: A paragraph is over the limit of texts.
-    """
-    characters = [len(plain_text(passage)) for passage in passages]
-    longest = max(characters, default=0)
-    if longest > settings.max_text_chars:
-        raise TooLarge(
-            f"a paragraph of the file has {longest} characters; "
-            f"the limit is {settings.max_text_chars}"
-        )
-    return sum(characters)
-
-
-async def _assigned(context: ApiContext, document: Document, wanted: FileRequest) -> Assignment:
-    """All of a document goes the same way."""
-    sample = "\n".join(map(plain_text, document.passages[:_SAMPLE_CHARACTERS]))
-    [assigned] = await assignments_of(
-        context,
-        [sample[:_SAMPLE_CHARACTERS]],
-        wanted.source,
-        wanted.target,
-        wanted.model,
-        with_terms=wanted.asks_for_terms,
-    )
-    return assigned
-
-
-def _jobs(
-    passages: Sequence[Passage],
-    assigned: Assignment,
-    glossaries: Glossaries,
-    deadline_s: float,
-) -> list[Job]:
-    """Each text once: tables, headers and subtitles repeat themselves."""
-    tagged: dict[str, bool] = {}
-    for passage in passages:
-        text = plain_text(passage)
-        has_tags = any(isinstance(piece, Tag) for piece in passage)
-        tagged[text] = has_tags or tagged.get(text, False)
-    return [
-        Job(
-            assigned.model,
-            TextRequest(
-                text=text,
-                direction=assigned.direction,
-                deadline_s=deadline_s,
-                priority=PRIORITIES["batch"],  # what others wait for goes first
-                want_alignment=has_tags,
-                glossaries=glossaries,
-            ),
-        )
-        for text, has_tags in tagged.items()
-    ]
-
-
-def _written(document: Document, answered: Mapping[str, TextResponse]) -> bytes:
-    """The document with the answers to its texts."""
-    return document.written(
-        [_placed(each, answered[plain_text(each)]) for each in document.passages]
-    )
-
-
-def _placed(passage: Passage, answer: TextResponse) -> Passage:
-    """The translation of a passage with its tags."""
-    aligned: list[AlignedWord] = []
-    for sentence in answer.sentences:
-        words = sentence.hypotheses[0].alignment
-        if words is None:  # a model without attention
-            return tuple(place_tags(passage, answer.text, None))
-        aligned += words
-    return tuple(place_tags(passage, answer.text, aligned))
 
 
 def _saved_as(name: str, direction: Direction) -> str:

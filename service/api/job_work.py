@@ -131,8 +131,7 @@ class JobWork:
             pieces[piece.text].append(piece.piece)
             answered[piece.text].append(_ANSWER.validate_json(answer))
         whole = [joined(*each) for each in zip(pieces, answered, strict=True)]
-        body = self._door.body(self._wanted, self._jobs, whole)
-        return body.__pydantic_serializer__.to_json(body, exclude_unset=True)
+        return self._door.body(self._wanted, self._jobs, whole).to_json()
 
     def _pieces_of(self, job: Job) -> list[Piece]:
         text = job.request.text

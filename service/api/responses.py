@@ -15,6 +15,10 @@ class Answer(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    def to_json(self) -> bytes:
+        """As it goes over the wire."""
+        return self.__pydantic_serializer__.to_json(self, exclude_unset=True)
+
 
 class ErrorBody(Answer):
     """Every answer that is not 2xx."""

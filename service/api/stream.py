@@ -86,9 +86,7 @@ class EventStream(Response):
             ):
                 answer = await self._send_text(send)
             account(record, [self._job], [answer])
-            body = self._body(answer)
-            data = body.__pydantic_serializer__.to_json(body, exclude_unset=True)
-            await self._send(send, _event("done", data))
+            await self._send(send, _event("done", self._body(answer).to_json()))
         except ServiceError as error:
             response = await handle_service_error(self._request, error)
             if not self._has_begun:

@@ -58,7 +58,7 @@ def refuse_too_many(texts: Sequence[str], name: str, max_texts: int) -> None:
 def json_answer(body: Answer, jobs: Sequence[Job]) -> Response:
     """A 200; fields of `body` that were not set are left out."""
     return Response(
-        body.__pydantic_serializer__.to_json(body, exclude_unset=True),
+        body.to_json(),
         headers=headers_of(jobs),
         media_type="application/json",
     )

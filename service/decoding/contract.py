@@ -315,13 +315,17 @@ def search_is_over(state: BatchState) -> BoolArray:
     can come to score more: log-probabilities only fall.
     """
     live = np.isfinite(state.log_probs) & ~state.ended
+    over: BoolArray = state.finished | ~live.any(axis=1)
+    # Greedy searches are never contested, and this is asked after every chunk.
+    contested = ~over & (state.num_hypotheses == 1) & state.ended.any(axis=1)
+    if not contested.any():
+        return over
     penalty = state.length_penalty[:, np.newaxis]
     scores = state.log_probs / np.maximum(state.lengths, 1).astype(np.float32) ** penalty
     bounds = state.log_probs / state.max_length[:, np.newaxis].astype(np.float32) ** penalty
     best_ended = np.where(state.ended, scores, -np.inf).max(axis=1)
     best_live = np.where(live, bounds, -np.inf).max(axis=1)
-    settled = (state.num_hypotheses == 1) & (best_ended >= best_live) & state.ended.any(axis=1)
-    result: BoolArray = state.finished | settled | ~live.any(axis=1)
+    result: BoolArray = over | (contested & (best_ended >= best_live))
     return result
 
 

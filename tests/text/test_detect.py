@@ -53,6 +53,13 @@ def test_one_word_is_looked_at_as_in_running_text(detector: LanguageDetector, wo
         assert detector.study(text).ranking[0].language == "en"
 
 
+def test_what_may_well_be_served_is_not_foreign(detector: LanguageDetector) -> None:
+    text = "one two\nfor two days"
+    assert _identifier().rank(f" {text} ")[0][0] == "pcm", "which is likelier than all others"
+    assert detector.study(text).foreign is None
+    assert LanguageDetector(["de"]).study(text).foreign is not None
+
+
 class TestSource:
     """The language of a text that is to be translated."""
 

@@ -8,6 +8,7 @@ All deltas together are what the first searches give; `done` has what came of se
 Before the first event, an error is an answer with its own status, as ever.
 """
 
+import asyncio
 import json
 from collections.abc import Callable
 
@@ -23,7 +24,7 @@ from service.api.responses import Answer
 from service.api.wanted import WhileWanted
 from service.api.work import Deadline
 from service.errors import Cancelled, RequestError, ServiceError
-from service.pipeline.following import Progress
+from service.pipeline.following import Following, Progress
 from service.pipeline.response import TextResponse
 
 # Proxies take a connection that is silent for 30 to 60 s for dead.
@@ -119,9 +120,19 @@ class EventStream(Response):
                     await self._send(send, _progress(progress))
                 elif not has_changed:
                     await self._send(send, _HEARTBEAT)
-            return await following.answer()
+            return await self._whole(following, send)
         finally:
             following.close()
+
+    async def _whole(self, following: Following, send: Send) -> TextResponse:
+        """The whole answer, for which sentences may have to be searched a second time."""
+        answer = asyncio.create_task(following.answer())
+        try:
+            while not (await asyncio.wait([answer], timeout=HEARTBEAT_S))[0]:
+                await self._send(send, _HEARTBEAT)
+            return await answer
+        finally:
+            answer.cancel()
 
     async def _begin(self, send: Send) -> None:
         self._has_begun = True

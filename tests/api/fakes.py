@@ -139,12 +139,17 @@ class FakePipeline:
         return [self._answering(request) for request in requests]
 
     async def follow(self, request: TextRequest) -> Following:
-        """A text that is known as a whole as soon as it is asked for."""
-        [answer] = await self.run_many([request])
+        """A text that reads as a whole as soon as it is asked for, and is finished in the end."""
+        answer = self._answering(request)
         if isinstance(answer, ServiceError):
             raise answer
+
+        async def finish(_: object) -> TextResponse | ServiceError:
+            [outcome] = await self.run_many([request])
+            return outcome
+
         whole = Plan((Part("", answer.text, 0, False, None),), "", None)
-        return Following(whole, _Speechless(), lambda _: asyncio.sleep(0, answer))
+        return Following(whole, _Speechless(), finish)
 
 
 def shout(request: TextRequest) -> TextResponse:

@@ -14,9 +14,10 @@ import pytest
 from service.api import stream
 from service.settings import Settings
 from service.text.tokenizer import Tokenizer
+from tests.api.fakes import FakeModels, FakePipeline, shout
 from tests.api.local import LocalClient
 from tests.api.real import translating_with
-from tests.api.serving import PATIENCE_S, ServerInThread, client_of, serving
+from tests.api.serving import PATIENCE_S, Gate, ServerInThread, client_of, serving
 from tests.docs.pages import blocks
 from tests.engine.scenes import HeldModel
 from tests.fakes import echo_table
@@ -178,6 +179,33 @@ def test_a_silent_connection_is_kept_alive(scene: Scene, monkeypatch: pytest.Mon
         assert [next(lines), next(lines)] == [": still here", ""]
         scene.model.open()
         assert [line for line in lines if line][-2] == "event: done"
+
+
+class TestWhileItIsSearchedAgain:
+    """All of the text has been given, and the answer is not there yet."""
+
+    def test_the_connection_is_kept_alive(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(stream, "HEARTBEAT_S", 0.01)
+        gate = Gate()
+        models = FakeModels(translator=FakePipeline(shout, gate))
+        with (
+            serving(SETTINGS, models) as server,
+            client_of(server) as client,
+            client.stream("POST", "/translate", json=FIELDS | {"stream": True}) as answer,
+        ):
+            lines = answer.iter_lines()
+            assert [next(lines) for _ in range(5)][0::3] == ["event: sentence", ": still here"]
+            gate.open()
+            assert [line for line in lines if line][-2] == "event: done"
+
+    def test_a_client_that_leaves_takes_it_back(self) -> None:
+        gate = Gate()
+        models = FakeModels(translator=FakePipeline(shout, gate))
+        with serving(SETTINGS, models) as server, client_of(server) as client:
+            with client.stream("POST", "/translate", json=FIELDS | {"stream": True}):
+                assert gate.reached.wait(PATIENCE_S)
+            assert gate.left.wait(PATIENCE_S)
+        assert models.translator.cancelled == 1
 
 
 def test_the_example_in_the_docs_prints_the_translation(

@@ -14,15 +14,12 @@ from service.engine import Engine, EngineLimits
 from service.errors import ServiceError
 from service.pipeline import Pipeline, SearchOverrides, Served, TextLimits, TextRequest
 from service.pipeline.options import resolve
+from service.pipeline.windows import Outcome, run_in_windows
 from service.text.tokenizer import Tokenizer
 
 BY_LENGTH = "by length"
 
 _PLENTY = 1 << 40
-
-# Lines that ours is asked at once, as by one HTTP request: planning the next ones goes on while
-# the engine decodes.
-_REQUEST_LINES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +118,16 @@ class Ours:
     async def _answers(self, engine: Engine, requests: Sequence[TextRequest]) -> list[str]:
         limits = TextLimits(max_characters=_PLENTY, max_sentences=_PLENTY)
         pipeline = Pipeline(self._manifest, self._tokenizer, self._tokenizer, engine, limits)
-        groups = await asyncio.gather(
-            *(
-                _group(pipeline, requests[first : first + _REQUEST_LINES])
-                for first in range(0, len(requests), _REQUEST_LINES)
-            )
-        )
-        return [text for group in groups for text in group]
+        texts: list[str] = []
+
+        def take(outcomes: Sequence[Outcome]) -> None:
+            for outcome in outcomes:
+                if isinstance(outcome, ServiceError):
+                    raise outcome
+                texts.append(outcome.text)
+
+        await run_in_windows(pipeline, requests, take)
+        return texts
 
     def _engine(self, batch: int) -> Engine:
         if batch not in self._engines:
@@ -189,16 +189,6 @@ class Peer:
         )
         answer = self._child.ask({"do": "translate", "job": asdict(job)})
         return float(answer["seconds"]), list(answer["texts"])
-
-
-async def _group(pipeline: Pipeline, requests: Sequence[TextRequest]) -> list[str]:
-    """The answers to texts that are asked together."""
-    texts = []
-    for outcome in await pipeline.run_many(requests):
-        if isinstance(outcome, ServiceError):
-            raise outcome
-        texts.append(outcome.text)
-    return texts
 
 
 def _order(items: Sequence[Sequence[object]], manner: Manner) -> Sequence[int]:

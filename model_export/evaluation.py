@@ -39,11 +39,9 @@ from service.domain import Direction, Task
 from service.engine import Engine, EngineLimits
 from service.errors import ServiceError
 from service.pipeline import Pipeline, TextLimits, TextRequest, TextResponse
+from service.pipeline.windows import Outcome, run_in_windows
 
 logger = logging.getLogger(__name__)
-
-# Lines asked at once: enough to fill the engine's batches, few enough for a lively bar.
-_LINES = 256
 
 _PLENTY = 1 << 40
 
@@ -89,12 +87,15 @@ def answers_to(bundle: Bundle, requests: Sequence[TextRequest]) -> list[TextResp
 async def _answers(pipeline: Pipeline, requests: Sequence[TextRequest]) -> list[TextResponse]:
     answers: list[TextResponse] = []
     with tqdm(total=len(requests), unit="line", desc="decoding") as bar:
-        for start in range(0, len(requests), _LINES):
-            for outcome in await pipeline.run_many(requests[start : start + _LINES]):
+
+        def take(outcomes: Sequence[Outcome]) -> None:
+            for outcome in outcomes:
                 if isinstance(outcome, ServiceError):
                     raise outcome
                 answers.append(outcome)
-            bar.update(len(answers) - bar.n)
+            bar.update(len(outcomes))
+
+        await run_in_windows(pipeline, requests, take)
     return answers
 
 

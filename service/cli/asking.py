@@ -15,6 +15,9 @@ _TEXTS = 64
 _CHARACTERS = 100_000
 # Enough for the workers of a large machine to find their next sentences waiting.
 _IN_FLIGHT = 8
+# Answers that may wait for one before them. A request waits for its slowest sentence, also for
+# those that are searched a second time; so long, others go on.
+_AHEAD = 64
 # A server that is full says when to come back.
 _RETRIES = 10
 _BUSY = (429, 503)
@@ -62,14 +65,18 @@ async def ask_all(
             before it has been taken.
     """
     waiting: asyncio.Queue[asyncio.Task[_Outcome] | CommandFailed | None]
-    waiting = asyncio.Queue(_IN_FLIGHT)
+    waiting = asyncio.Queue(_AHEAD)
+    room = asyncio.Semaphore(_IN_FLIGHT)
 
     async def send(group: asyncio.TaskGroup) -> None:
         first = 1
         try:
             async for batch in batches:
                 for texts in _portions(batch):
-                    await waiting.put(group.create_task(_ask(client, errand, texts, first)))
+                    await room.acquire()
+                    task = group.create_task(_ask(client, errand, texts, first))
+                    task.add_done_callback(lambda _: room.release())
+                    await waiting.put(task)
                     first += len(texts)
             await waiting.put(None)
         except CommandFailed as error:

@@ -1,15 +1,13 @@
 """`serve`: the service, until it is told to stop; and `settings`, what it can be told."""
 
 import argparse
-import ctypes
-import gc
 import sys
-from contextlib import suppress
 from typing import Any
 
 from service.api.lifecycle import Lifecycle
 from service.api.server import DrainingServer
 from service.app import create_app
+from service.cli.memory import settle_memory
 from service.cli.settings_page import settings_page
 from service.cli.status import FAILED, OK
 from service.logs import configure_logs
@@ -45,24 +43,10 @@ def serve(_: argparse.Namespace) -> int:
     settings = load_settings()
     configure_logs(settings.log_level)
     app = create_app(settings, lifecycle=lifecycle)
-    _settle_memory()
+    settle_memory()
     server = DrainingServer(app, settings, lifecycle)
     server.run()
     return OK if server.started else FAILED
-
-
-def _settle_memory() -> None:
-    """Part with what starting took, and spare what stays from garbage collection.
-
-    Loading models leaves the C allocator with as much free memory as the models take. What
-    exists by now stays for good, and requests are made of many small objects and few cycles:
-    with Python's own thresholds a fifth of the time of a busy server went into looking.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 10)
-    with suppress(AttributeError, OSError, TypeError):  # only glibc has it
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _show_settings(_: argparse.Namespace) -> int:

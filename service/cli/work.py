@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
 from tqdm import tqdm
 
 from service.app import create_app
 from service.cli.asking import Errand, ask_all
 from service.cli.lines import STDIN, Unit, count, texts_of, without_blocking
+from service.cli.memory import settle_memory
 from service.cli.output import ReaderLeft, opened
 from service.cli.status import FAILED, INTERRUPTED, OK, CommandFailed
 from service.cli.terms import TermCount, add_terms, fields_of
@@ -133,6 +135,7 @@ async def _answer(arguments: argparse.Namespace, errand: Errand) -> None:
     total = count(arguments.files, arguments.unit)
     with opened(arguments.output, arguments.files) as write:
         async with client_of(arguments) as client:
+            settle_memory()
             # tqdm shows nothing when standard error is no terminal.
             with tqdm(total=total, unit=" texts", disable=None, file=sys.stderr) as progress:
 
@@ -152,14 +155,7 @@ async def client_of(arguments: argparse.Namespace) -> AsyncIterator[httpx.AsyncC
         ServiceError: The settings or bundles for a service of our own are unusable.
     """
     if arguments.server is None:
-        app = create_app(_settings_for_one())
-        transport = httpx.ASGITransport(app)
-        async with (
-            app.router.lifespan_context(app),
-            httpx.AsyncClient(
-                transport=transport, base_url="http://here", timeout=_PATIENCE_S
-            ) as client,
-        ):
+        async with client_within(create_app(settings_for_one(load_settings()))) as client:
             yield client
         return
     headers = {}
@@ -171,8 +167,21 @@ async def client_of(arguments: argparse.Namespace) -> AsyncIterator[httpx.AsyncC
         yield client
 
 
-def _settings_for_one() -> Settings:
-    return load_settings().model_copy(
+@asynccontextmanager
+async def client_within(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a service in this process, which is started and ended with it."""
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url="http://here", timeout=_PATIENCE_S
+        ) as client,
+    ):
+        yield client
+
+
+def settings_for_one(settings: Settings) -> Settings:
+    """Settings of a service that nobody else asks."""
+    return settings.model_copy(
         update={
             "max_queue_sources": _UNBOUNDED,
             "max_queue_tokens": _UNBOUNDED,

@@ -70,7 +70,23 @@ def test_every_text_is_answered_once_and_in_order(batches: list[list[str]]) -> N
     assert error is None
     assert taken == [text.upper() for batch in batches for text in batch]
     assert all(1 <= len(texts) <= 64 for texts in server.asked)
-    assert server.most_at_once <= 10
+    assert server.most_at_once <= 8
+
+
+def test_others_go_on_while_one_takes_long() -> None:
+    class FirstWaits(Server):
+        others = asyncio.Event()
+
+        async def __call__(self, request: httpx.Request) -> httpx.Response:
+            if b'"0"' in request.content:
+                await self.others.wait()
+            answer = await super().__call__(request)
+            if len(self.asked) == 31:
+                self.others.set()
+            return answer
+
+    texts = [str(number) for number in range(32 * 64)]
+    assert ask(FirstWaits(), [texts]) == (texts, None)
 
 
 def test_long_texts_share_no_request() -> None:

@@ -22,7 +22,7 @@ class Progress:
 
     Attributes:
         delta: What follows all that was given before; may be empty.
-        settled: Sentences, from the first one on, that will not change any more.
+        settled: Sentences, from the first one on, whose first search is done.
         total: Sentences that go to the model.
     """
 

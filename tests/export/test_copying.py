@@ -157,12 +157,3 @@ def test_a_list_without_the_sources_own_tokens_is_refused(tmp_path: Path) -> Non
     network, wrong = network_with_gate(None), Shortlist(listed.frequent, lists)
     with pytest.raises(AssertionError, match="can be copied"):
         write_graphs(network, IDS, tmp_path, wrong, measure(network, SOURCES))
-
-
-def test_one_slot_and_several_are_the_same_bits(
-    precision: Precision, shortlist: Shortlist | None, tmp_path: Path
-) -> None:
-    model = exported_to(tmp_path, network_with_gate(0.0), shortlist, precision)
-    for (alone, _), (among, _) in zip(first_step(model, 1), first_step(model, 7), strict=True):
-        best = int(alone.argmax())
-        assert alone[best] == among[best]

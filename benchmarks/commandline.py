@@ -33,10 +33,18 @@ from service.engine import Engine
 from service.errors import ServiceError
 from service.loading import engine_limits, serve
 from service.metrics import Metrics
-from service.pipeline import Pipeline, SearchOverrides, Submitter, TextLimits, TextRequest
+from service.pipeline import (
+    Outcome,
+    Pipeline,
+    SearchOverrides,
+    Submitter,
+    TextLimits,
+    TextRequest,
+    run_in_windows,
+)
 from service.pipeline.options import resolve
 from service.pipeline.plan import Planner
-from service.pipeline.windows import Asked, Outcome, run_in_windows
+from service.pipeline.windows import Asked
 from service.settings import Settings
 
 # A beam that is named is all there is. With the bundle's own, None, a sentence with a problem is

@@ -12,9 +12,16 @@ from service.decoding.contract import DecoderModel
 from service.domain import DecodeRequest, Direction, SearchOptions
 from service.engine import Engine, EngineLimits
 from service.errors import ServiceError
-from service.pipeline import Pipeline, SearchOverrides, Served, TextLimits, TextRequest
+from service.pipeline import (
+    Outcome,
+    Pipeline,
+    SearchOverrides,
+    Served,
+    TextLimits,
+    TextRequest,
+    run_in_windows,
+)
 from service.pipeline.options import resolve
-from service.pipeline.windows import Outcome, run_in_windows
 from service.text.tokenizer import Tokenizer
 
 BY_LENGTH = "by length"

@@ -38,8 +38,14 @@ from service.cores import usable_cores
 from service.domain import Direction, Task
 from service.engine import Engine, EngineLimits
 from service.errors import ServiceError
-from service.pipeline import Pipeline, TextLimits, TextRequest, TextResponse
-from service.pipeline.windows import Outcome, run_in_windows
+from service.pipeline import (
+    Outcome,
+    Pipeline,
+    TextLimits,
+    TextRequest,
+    TextResponse,
+    run_in_windows,
+)
 
 logger = logging.getLogger(__name__)
 

@@ -35,12 +35,14 @@ from service.pipeline.response import (
 from service.pipeline.second import asked_again
 from service.pipeline.settling import Futures, answers, cancel, until_settled
 from service.pipeline.widening import joined, wider
+from service.pipeline.windows import Outcome, run_in_windows
 from service.text.tokenizer import Tokenizer
 from service.trust.confidence import Calibration
 
 __all__ = [
     "Following",
     "Hypothesis",
+    "Outcome",
     "Pipeline",
     "Progress",
     "SearchOverrides",
@@ -51,6 +53,7 @@ __all__ = [
     "TextRequest",
     "TextResponse",
     "Token",
+    "run_in_windows",
 ]
 
 S = TypeVar("S")

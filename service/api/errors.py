@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
 from starlette.types import Scope
 
 from service.api.deepl.errors import is_deepl, not_offered, status_of
@@ -23,6 +24,8 @@ METHOD_NOT_ALLOWED = "method_not_allowed"
 INTERNAL = "internal"
 
 _HTTP_CODES = {404: NOT_FOUND, 405: METHOD_NOT_ALLOWED}
+# All that some route has.
+_METHODS = ("GET", "HEAD", "POST", "DELETE")
 _INTERNAL_MESSAGE = "the server failed on this request; the log has the details"
 
 
@@ -82,6 +85,8 @@ async def handle_http_error(request: Request, error: Exception) -> Response:
     record = record_of(request.scope)
     record.code = _HTTP_CODES.get(error.status_code, RequestError.code)
     headers = dict(error.headers or {})
+    if "Allow" in headers:
+        headers["Allow"] = _allowed(request)
     place = f"{request.method} {request.url.path}"
     if error.status_code in _HTTP_CODES and is_deepl(request.url.path):
         message = not_offered(request.method, request.url.path)
@@ -92,3 +97,13 @@ async def handle_http_error(request: Request, error: Exception) -> Response:
     else:
         message = str(error.detail)
     return error_response(request.scope, error.status_code, record.code, message, headers)
+
+
+def _allowed(request: Request) -> str:
+    """Every method that the path has: Starlette knows those of its first route alone."""
+
+    def is_there(method: str) -> bool:
+        asked = {**request.scope, "method": method}
+        return any(route.matches(asked)[0] is Match.FULL for route in request.app.routes)
+
+    return ", ".join(filter(is_there, _METHODS))

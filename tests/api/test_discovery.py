@@ -223,3 +223,10 @@ def test_what_does_not_exist(client: LocalClient) -> None:
     assert wrong.json()["code"] == "method_not_allowed"
     assert wrong.json()["error"] == "no DELETE /summarize; allowed: POST"
     assert wrong.headers["allow"] == "POST"
+    for method, path, allowed in (
+        ("PUT", "/translate", "GET, POST"),
+        ("PUT", "/jobs/x", "GET, DELETE"),
+        ("POST", "/", "GET, HEAD"),
+        ("DELETE", "/v2/usage", "GET, POST"),
+    ):
+        assert client.request(method, path).headers["allow"] == allowed

@@ -124,14 +124,18 @@ def fed(forcing: TeacherForcing) -> str:
 def panels(
     rows: Mapping[str, Trained], curves: Mapping[str, Curve]
 ) -> list[tuple[str, list[Curve]]]:
-    """Attention apart from encoders and feeding; the model that all share is in both."""
+    """Attention apart from encoders and feeding; the base is in both, and nowhere alone."""
     chosen: dict[str, list[str]] = {"Attention": [BASE], "With general attention": [BASE]}
     attention, other = chosen.values()
     for name, row in rows.items():
         if name != BASE:
             own = row.recipe.model.attention is not rows[BASE].recipe.model.attention
             (attention if own else other).append(name)
-    return [(title, [curves[name] for name in names]) for title, names in chosen.items()]
+    return [
+        (title, [curves[name] for name in names])
+        for title, names in chosen.items()
+        if len(names) > 1
+    ]
 
 
 def answers(rows: Mapping[str, Trained], sentence: str) -> Report:

@@ -171,6 +171,8 @@ def test_the_base_is_in_both_panels(rows: dict[str, Trained]) -> None:
     (_, attention), (_, others) = panels(field, curves)
     assert [curve.name for curve in attention] == ["general", "none"]
     assert [curve.name for curve in others] == ["general", "conv encoder", "fed 0 %"]
+    pair = {name: field[name] for name in (BASE, "none")}
+    assert [title for title, _ in panels(pair, curves)] == ["Attention"]
 
 
 def test_attention_is_drawn_for_every_token(rows: dict[str, Trained]) -> None:

@@ -1,6 +1,7 @@
 """Texts with markup through the pipeline, against an engine that answers by a function."""
 
 import asyncio
+import re
 from collections import Counter
 from dataclasses import replace
 
@@ -27,19 +28,24 @@ DOCUMENT = (
 )
 
 
+def without_space_at_tags(text: str) -> list[str]:
+    return re.sub(r"\s*(<[^>]*>)\s*", r"\1", text).split()
+
+
 def html(text: str, **fields: object) -> TextRequest:
     return replace(TextRequest(text, EN_DE, markup=HTML), **fields)  # type: ignore[arg-type]  # by name
 
 
 @settings(max_examples=50)
 @example(text="<b>Hello<br><img><br></b>world. <b>\n<code>x()</code></b>")
+@example(text="<b>Hello</b><b>Hello<img> <br>Hello</b>")
 @given(text=ANYTHING)
 def test_what_a_model_repeats_it_repeats_again(tokenizer: Tokenizer, text: str) -> None:
     # Not always the same text: the model's spelling is `normalise`'s. Of white space there may be
-    # more or less where sentences and tags meet; to a browser it is the same.
+    # more or less where sentences and tags meet.
     once, _ = ask(tokenizer, html(text))
     again, _ = ask(tokenizer, html(once.text))
-    assert again.text.split() == once.text.split()
+    assert without_space_at_tags(again.text) == without_space_at_tags(once.text)
     assert Counter(markup_of(once.text, "html")) == Counter(markup_of(text, "html"))
 
 

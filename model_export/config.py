@@ -68,6 +68,8 @@ class CorpusFiles(_Section):
     """Which of the recipe's directions the pairs are of; needed when there are several."""
     swapped: bool = False
     """The pairs are read the other way round: `target` is translated into `source`."""
+    repeat: Annotated[int, Field(ge=1)] = 1
+    """Times that an epoch has each of its training pairs: for a small corpus among large ones."""
     licence: str = Field(min_length=1)
     """Licence of the text, in words; goes into the manifest."""
     origin: str = Field(min_length=1)

@@ -295,7 +295,10 @@ class _Trainer:
             torch.cuda.set_rng_state(states[1], self.process.device)
 
     def _start_from(self, run: Path) -> None:
-        """Begin with the weights that another run has come to; a gate that it lacks, as drawn."""
+        """Begin with the weights that another run has come to.
+
+        A gate for copying that it lacks, and tokens behind its last, are as drawn.
+        """
         config, weights = checkpoint.load_model(run)
         copies = config.copies or self.network.config.copies
         if config.model_copy(update={"copies": copies}) != self.network.config:
@@ -305,6 +308,8 @@ class _Trainer:
         gate = "decoder.copy_gate."
         own = self.network.state_dict()
         drawn = {name: weight for name, weight in own.items() if name.startswith(gate)}
+        for name in ("embedding.weight", "output_bias"):
+            weights[name] = torch.cat([weights[name], own[name][len(weights[name]) :].cpu()])
         try:
             self.network.load_state_dict(drawn | weights)
         except RuntimeError as error:

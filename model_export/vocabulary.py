@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import sentencepiece
+from sentencepiece import sentencepiece_model_pb2
 
 from model_export.config import VocabularyConfig
 from model_export.corpus import Split, read_report, read_split
@@ -90,10 +91,14 @@ def copy_vocabulary(
 ) -> Path:
     """Take over the vocabulary of another run instead of training one.
 
+    Control symbols that it lacks are put behind its last piece, so that every text is encoded as
+    before.
+
     Args:
         start: The other run.
-        config: The recipe's vocabulary section, which has to be that of the other run.
-        control_symbols: As many and the same as there.
+        config: The recipe's vocabulary section, which has to be that of the other run; `size`
+            counts the symbols that are new.
+        control_symbols: Those of the other run, and perhaps more after them.
         run: Run directory.
 
     Returns:
@@ -106,16 +111,22 @@ def copy_vocabulary(
     record_path = start / RECORD_NAME
     if not record_path.is_file():
         raise CorpusError(f"start_from: {record_path} does not exist; prepare and train it first")
-    theirs = json.loads(record_path.read_text(encoding="utf-8"))["settings"]
-    ours = _settings(config, control_symbols)
-    for key in ours.keys() | theirs.keys():
-        if ours.get(key) != theirs.get(key):
+    record = json.loads(record_path.read_text(encoding="utf-8"))
+    theirs, ours = record["settings"], _settings(config, control_symbols)
+    known = theirs["control_symbols"]
+    new = list(control_symbols[len(known) :])
+    grown = theirs | {"control_symbols": known + new, "size": theirs["size"] + len(new)}
+    for key in ours.keys() | grown.keys():
+        if ours.get(key) != grown.get(key):
             raise RecipeError(
-                f"start_from: the vocabulary of {start} has {key} {theirs.get(key)}; "
+                f"start_from: the vocabulary of {start} has {key} {grown.get(key)}"
+                f"{f' with {len(new)} new control symbols' if new else ''}; "
                 f"the recipe's has {ours.get(key)}"
             )
-    for name in (MODEL_NAME, RECORD_NAME):
-        (run / name).write_bytes((start / name).read_bytes())
+    model = _with_control_symbols((start / MODEL_NAME).read_bytes(), new)
+    (run / MODEL_NAME).write_bytes(model)
+    record |= {"settings": ours, "sha256": _sha256(model)}
+    (run / RECORD_NAME).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     return run / MODEL_NAME
 
 
@@ -163,6 +174,19 @@ def train_vocabulary(
             ) from error
         raise RecipeError(f"vocabulary: {error}") from error
     return model.getvalue()
+
+
+def _with_control_symbols(model: bytes, symbols: Sequence[str]) -> bytes:
+    """A SentencePiece model with further control symbols, whose ids follow the last."""
+    if not symbols:
+        return model
+    proto = sentencepiece_model_pb2.ModelProto.FromString(model)
+    for symbol in symbols:
+        proto.pieces.add(piece=symbol, score=0.0, type=proto.SentencePiece.CONTROL)
+    proto.trainer_spec.control_symbols.extend(symbols)
+    proto.trainer_spec.vocab_size = len(proto.pieces)
+    grown: bytes = proto.SerializeToString(deterministic=True)
+    return grown
 
 
 def _settings(config: VocabularyConfig, control_symbols: Sequence[str]) -> dict[str, Any]:

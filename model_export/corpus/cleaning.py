@@ -1,8 +1,9 @@
 """Which pairs are kept, and the law of the split.
 
-The law: a source sentence stands on one side of the split only. Sources are compared by
-their words (`fold`), since "Come in!" in training answers "Come in." in a test. Tests are
-never changed: where a sentence is wanted twice, dev gives way to test and train to both.
+The law: a source sentence stands on one side of its direction's split only. Sources are
+compared by their words (`fold`), since "Come in!" in training answers "Come in." in a test.
+Tests are never changed: where a sentence is wanted twice, dev gives way to test and train to
+both.
 """
 
 import hashlib
@@ -13,6 +14,7 @@ from enum import StrEnum
 from model_export.config import DataConfig
 from model_export.corpus.reading import Pair, PairReader
 from model_export.errors import CorpusError
+from service.domain import Direction
 from service.text.normalise import normalise
 
 _NOT_WORDS = re.compile(r"[\W_]+")
@@ -64,13 +66,19 @@ class Cleaner:
         self._dev_share = 0.0 if data.dev else data.dev_fraction
 
     def judge(
-        self, pair: Pair, split: Split, reader: PairReader, domains: frozenset[str]
+        self,
+        pair: Pair,
+        split: Split,
+        direction: Direction,
+        reader: PairReader,
+        domains: frozenset[str],
     ) -> Kept | Reason:
         """Keep a pair, perhaps on the dev side, or say why not.
 
         Args:
             pair: As read.
             split: The side that its corpus was listed under.
+            direction: Of the corpus; a source is held out of its own direction only.
             reader: Says where the pair stands, for the error.
             domains: Domains to keep; empty keeps everything.
 
@@ -88,7 +96,8 @@ class Cleaner:
             if self._data.drop_empty:
                 return Reason.EMPTY
             raise CorpusError(f"{reader.place(pair, target=bool(source))}: empty side")
-        key = _key(fold(source))
+        sentence = fold(source)
+        key = _key(f"{direction}\n{sentence}")
         if split is not Split.TRAIN and self._data.hold_out_targets:
             self._held_out_targets.add(_key(fold(target)))
         if split is Split.TEST:
@@ -99,11 +108,12 @@ class Cleaner:
         if split is Split.DEV:
             self._dev_sources.add(key)
             return Kept(split, source, target)
-        return self._judge_train(key, source, target)
-
-    def _judge_train(self, key: bytes, source: str, target: str) -> Kept | Reason:
         if key in self._dev_sources:
             return Reason.HELD_OUT
+        in_dev = _fraction(_key(sentence)) < self._dev_share
+        return self._judge_train(source, target, Split.DEV if in_dev else Split.TRAIN)
+
+    def _judge_train(self, source: str, target: str, split: Split) -> Kept | Reason:
         if self._held_out_targets and _key(fold(target)) in self._held_out_targets:
             return Reason.HELD_OUT_TARGET
         words = sorted((len(source.split()), len(target.split())))
@@ -118,8 +128,7 @@ class Cleaner:
             if pair_key in self._train_pairs:
                 return Reason.DUPLICATE
             self._train_pairs.add(pair_key)
-        in_dev = _fraction(key) < self._dev_share
-        return Kept(Split.DEV if in_dev else Split.TRAIN, source, target)
+        return Kept(split, source, target)
 
 
 def fold(text: str) -> str:

@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 # Goes up when the same recipe and files would give other lines than before: `prepare` then
 # makes them again.
-RULES_VERSION = 2
+RULES_VERSION = 3
 
 
 class Line(NamedTuple):
@@ -156,6 +156,7 @@ class _Input:
         self._direction = direction
         self._corpus = corpus
         self._domains: frozenset[str] = frozenset()
+        self._repeat = 1
         self._reader: PairReader
         if isinstance(corpus, ReversedDigits):
             self._reader = DigitsReader(corpus, purpose=split)
@@ -164,6 +165,7 @@ class _Input:
             self._reader = files = FilesReader(corpus, environment)
             self.sha256 = files.digests()
             self._domains = frozenset(corpus.keep_domains)
+            self._repeat = corpus.repeat
 
     def copy(self, cleaner: Cleaner, writer: "_Writer") -> InputReport:
         """Write the pairs that `cleaner` keeps and report on all of them."""
@@ -176,10 +178,14 @@ class _Input:
         for pair in tqdm(self._reader, desc=label, unit=" lines", unit_scale=True, disable=None):
             lines += 1
             missing_domains.discard(pair.domain or "")
-            verdict = cleaner.judge(pair, self.split, self._reader, self._domains)
+            verdict = cleaner.judge(
+                pair, self.split, self._direction, self._reader, self._domains
+            )
             if isinstance(verdict, Kept):
-                writer.write(verdict, self._direction)
-                kept[verdict.split] += 1
+                times = self._repeat if verdict.split is Split.TRAIN else 1
+                for _ in range(times):
+                    writer.write(verdict, self._direction)
+                kept[verdict.split] += times
             else:
                 dropped[verdict] += 1
         if missing_domains:

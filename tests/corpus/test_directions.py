@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from model_export.config import DataConfig
-from model_export.corpus import Split, prepare_corpus, read_split
+from model_export.corpus import Split, prepare_corpus, read_corpora, read_split
 from model_export.corpus.cleaning import Reason
 from model_export.errors import CorpusError
 from service.domain import Direction
@@ -101,3 +101,41 @@ def test_a_reference_in_another_language_s_training_data(
     assert kept == ["Geh."]
     dropped = [entry.dropped for entry in report.inputs if entry.split is Split.TRAIN]
     assert dropped == [{Reason.HELD_OUT_TARGET: 1}, {Reason.HELD_OUT_TARGET: 2}]
+
+
+def test_a_source_is_held_out_of_its_own_direction_only(tmp_path: Path) -> None:
+    data = data_of(
+        train=[
+            corpus(tmp_path, "a", EN_DE, "Come in! | Komm rein!", "Go. | Geh."),
+            corpus(tmp_path, "b", EN_FR, "Come in! | Entrez !", "Go. | Va."),
+        ],
+        dev=[corpus(tmp_path, "c", EN_FR, "Stay. | Reste.")],
+        test=[corpus(tmp_path, "d", EN_DE, "Come in. | Herein.")],
+    )
+    report = prepare_corpus(data, (EN_DE, EN_FR), tmp_path / "run", {})
+    kept = [line.target for line in read_split(tmp_path / "run", Split.TRAIN)]
+    assert kept == ["Geh.", "Entrez !", "Va."]
+    assert [entry.dropped for entry in report.inputs if entry.name == "a"] == [
+        {Reason.HELD_OUT: 1}
+    ]
+
+
+def test_a_repeated_corpus_is_repeated_in_training_alone(tmp_path: Path) -> None:
+    data = data_of(
+        train=[
+            corpus(tmp_path, "a", EN_DE, "Hello | Hallo", repeat=3),
+            corpus(tmp_path, "b", EN_DE, "Go. | Geh."),
+        ],
+        dev=[corpus(tmp_path, "c", EN_DE, "Stay. | Bleib.", repeat=3)],
+    )
+    report = prepare_corpus(data, (EN_DE,), tmp_path / "run", {})
+    sources = {
+        split: [line.source for line in read_split(tmp_path / "run", split)] for split in Split
+    }
+    assert sources[Split.TRAIN] == ["Hello"] * 3 + ["Go."]
+    assert sources[Split.DEV] == ["Stay."]
+    assert report.totals[Split.TRAIN].pairs == 4
+    assert {name: len(lines) for name, lines in read_corpora(tmp_path / "run", Split.TRAIN)} == {
+        "a": 3,
+        "b": 1,
+    }

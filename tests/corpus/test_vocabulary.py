@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from model_export.config import Recipe, VocabularyConfig, parse_recipe
 from model_export.errors import CorpusError, RecipeError
 from model_export.preparation import prepare
-from model_export.vocabulary import prepare_vocabulary, train_vocabulary
+from model_export.vocabulary import load_vocabulary, prepare_vocabulary, train_vocabulary
 from service.text.normalise import normalise
 
 TEXT = ["The old man rides a horse.", "Der alte Mann reitet 2017 ein Pferd.", "Größe: 3.50 €"] * 20
@@ -105,7 +105,7 @@ def test_a_run_takes_over_the_vocabulary_it_starts_from(tmp_path: Path) -> None:
     ("size", "marks", "message"),
     [
         (301, None, "has size 300; the recipe's has 301"),
-        (300, {"terms": 0.1}, r"has control_symbols \[\]; the recipe's has \['<term"),
+        (300, {"terms": 0.1}, r"size 310 with 10 new control symbols; the recipe's has 300"),
     ],
 )
 def test_a_run_cannot_start_from_another_vocabulary(
@@ -115,6 +115,28 @@ def test_a_run_cannot_start_from_another_vocabulary(
     recipe = toy_recipe(size, marks, start_from=str(tmp_path / "start"))
     with pytest.raises(RecipeError, match=message):
         prepare(recipe, tmp_path / "run", {})
+
+
+def test_marks_that_a_vocabulary_lacks_are_put_behind_its_last_piece(tmp_path: Path) -> None:
+    start, run = tmp_path / "start", tmp_path / "run"
+    prepare(toy_recipe(300), start, {})
+    before = load_vocabulary(start)
+    size = before.vocabulary_size
+    # The toy has fewer pieces than asked for; the settings count those that were asked for.
+    recipe = toy_recipe(310, {"terms": 0.1}, start_from=str(start))
+    for _ in range(2):
+        prepare(recipe, run, {})
+        after = load_vocabulary(run)
+        assert after.vocabulary_size == size + 10
+        assert [after.control_id(symbol) for symbol in recipe.control_symbols] == list(
+            range(size, size + 10)
+        )
+        for text in ("3 1 4 1 5", "any text: <term> ß"):
+            assert after.encode(text) == before.encode(text)
+            assert after.decode(after.encode(text)) == text
+        assert after.decode([size, *after.encode("3 1"), size + 1]) == "3 1"
+    with pytest.raises(RecipeError, match=r"control_symbols \['<term>.*the recipe's has \[\]"):
+        prepare(toy_recipe(310, start_from=str(run)), tmp_path / "third", {})
 
 
 def toy_recipe(

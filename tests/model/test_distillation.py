@@ -254,9 +254,12 @@ def test_from_a_teacher_to_a_student_that_starts_with_its_weights(
     assert checkpoint.load_model(run)[0] == load_recipe(recipe).model
 
 
-def test_the_student_of_the_shipped_recipe_is_made_as_its_teacher() -> None:
+def test_the_student_of_the_recipes_is_made_as_its_teacher() -> None:
     recipes = ROOT / "model_export" / "recipes"
-    teacher = load_recipe(recipes / "tatoeba-en-mul.toml")
-    student = load_recipe(recipes / "tatoeba-en-mul-distilled.toml")
-    for section in ("directions", "data", "vocabulary", "marks", "model", "search"):
+    teacher = load_recipe(recipes / "tatoeba-mul-en-base.toml")
+    student = load_recipe(recipes / "tatoeba-mul-en-distilled.toml")
+    for section in ("directions", "vocabulary", "marks", "model", "search"):
         assert getattr(student, section) == getattr(teacher, section), section
+    assert student.training.start_from == f"runs/{teacher.name}"
+    assert student.distillation is not None
+    assert student.distillation.teachers == (f"models/{teacher.name}",)

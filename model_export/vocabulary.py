@@ -180,7 +180,7 @@ def _with_control_symbols(model: bytes, symbols: Sequence[str]) -> bytes:
     """A SentencePiece model with further control symbols, whose ids follow the last."""
     if not symbols:
         return model
-    proto = sentencepiece_model_pb2.ModelProto.FromString(model)
+    proto = sentencepiece_model_pb2.ModelProto.FromString(model)  # type: ignore[attr-defined]  # made at import
     for symbol in symbols:
         proto.pieces.add(piece=symbol, score=0.0, type=proto.SentencePiece.CONTROL)
     proto.trainer_spec.control_symbols.extend(symbols)

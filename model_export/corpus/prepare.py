@@ -178,9 +178,7 @@ class _Input:
         for pair in tqdm(self._reader, desc=label, unit=" lines", unit_scale=True, disable=None):
             lines += 1
             missing_domains.discard(pair.domain or "")
-            verdict = cleaner.judge(
-                pair, self.split, self._direction, self._reader, self._domains
-            )
+            verdict = cleaner.judge(pair, self.split, self._direction, self._reader, self._domains)
             if isinstance(verdict, Kept):
                 times = self._repeat if verdict.split is Split.TRAIN else 1
                 for _ in range(times):

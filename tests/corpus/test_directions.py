@@ -115,9 +115,7 @@ def test_a_source_is_held_out_of_its_own_direction_only(tmp_path: Path) -> None:
     report = prepare_corpus(data, (EN_DE, EN_FR), tmp_path / "run", {})
     kept = [line.target for line in read_split(tmp_path / "run", Split.TRAIN)]
     assert kept == ["Geh.", "Entrez !", "Va."]
-    assert [entry.dropped for entry in report.inputs if entry.name == "a"] == [
-        {Reason.HELD_OUT: 1}
-    ]
+    assert [entry.dropped for entry in report.inputs if entry.name == "a"] == [{Reason.HELD_OUT: 1}]
 
 
 def test_a_repeated_corpus_is_repeated_in_training_alone(tmp_path: Path) -> None:

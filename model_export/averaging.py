@@ -3,19 +3,27 @@
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
+from torch import Tensor
 from tqdm import tqdm
 
 from model_export import checkpoint
-from model_export.config import ModelConfig
 from model_export.errors import CheckpointError
 from model_export.model.seq2seq import Seq2Seq
 
 logger = logging.getLogger(__name__)
 
 
+class _Average(NamedTuple):
+    """Checkpoints of these updates as one network: its dev score (up is better) and weights."""
+
+    steps: tuple[int, ...]
+    score: float
+    weights: dict[str, Tensor]
+
+
 def average_run(
-    config: ModelConfig,
     run: Path,
     network: Seq2Seq,
     score_dev: Callable[[Seq2Seq], float],
@@ -26,9 +34,8 @@ def average_run(
     """Average checkpoints of a run into its `model.pt`, and say what each choice scores.
 
     Args:
-        config: The network's.
         run: Run directory.
-        network: Of the run; its weights are overwritten.
+        network: As the run trained it; its weights are overwritten.
         score_dev: Dev score of a network in evaluation mode; up is better.
         last: Average so many, the latest that are kept.
         steps: Average those of these updates.
@@ -41,29 +48,36 @@ def average_run(
         CheckpointError: There is no such checkpoint; the message says which there are.
     """
     progress = checkpoint.load_progress(run)
-    choices = _choices(progress.kept, last, steps)
-    scores = {}
-    for choice in tqdm(choices, unit="choice", desc="averaging"):
-        states = [checkpoint.load(checkpoint.kept_path(run, step))["network"] for step in choice]
-        network.load_state_dict(checkpoint.average(states))
-        scores[choice] = score_dev(network.eval())
-        logger.info("average of steps %s: dev %.2f", ", ".join(map(str, choice)), scores[choice])
-    best = max(choices, key=lambda choice: scores[choice])
-    checkpoint.write_model(run, config, best, progress)
-    logger.info("wrote %s: steps %s", run / checkpoint.MODEL_NAME, ", ".join(map(str, best)))
-    return best
+    choices = _choices(progress, last, steps)
+
+    def averaged(choice: tuple[int, ...]) -> _Average:
+        weights = checkpoint.average_kept(run, choice)
+        network.load_state_dict(weights)
+        score = score_dev(network.eval())
+        logger.info("average of steps %s: dev %.2f", ", ".join(map(str, choice)), score)
+        return _Average(choice, score, weights)
+
+    # One by one, so that no more than the best so far and the next are in memory.
+    best = max(
+        map(averaged, tqdm(choices, unit="choice", desc="averaging")),
+        key=lambda average: average.score,
+    )
+    checkpoint.write_model(run, network.config, best.weights, progress)
+    logger.info("wrote %s: steps %s", run / checkpoint.MODEL_NAME, ", ".join(map(str, best.steps)))
+    return best.steps
 
 
 def _choices(
-    kept: dict[int, float], last: int | None, steps: Sequence[int]
+    progress: checkpoint.Progress, last: int | None, steps: Sequence[int]
 ) -> list[tuple[int, ...]]:
     """Sets of updates to try, each in order."""
-    missing = [step for step in steps if step not in kept]
+    kept = sorted(progress.kept)
+    missing = set(steps) - progress.kept.keys()
     if missing or not kept or (last is not None and last > len(kept)):
-        raise CheckpointError(f"the run keeps the checkpoints of steps {sorted(kept)}, no others")
+        raise CheckpointError(f"the run keeps the checkpoints of steps {kept}, no others")
     if steps:
         return [tuple(sorted(set(steps)))]
     if last is not None:
-        return [tuple(sorted(kept)[-last:])]
-    ranked = sorted(kept, key=lambda step: (kept[step], step), reverse=True)
+        return [tuple(kept[-last:])]
+    ranked = progress.ranked()
     return [tuple(sorted(ranked[:count])) for count in range(1, len(ranked) + 1)]

@@ -42,6 +42,27 @@ class Progress:
     kept: dict[int, float] = field(default_factory=dict)
     seconds: float = 0.0
 
+    def add_look(self, score: float, keep: int) -> list[int]:
+        """Note the dev score of this step, and forget all kept checkpoints but the `keep` best.
+
+        Returns:
+            Steps whose checkpoints are no longer kept; this one may be among them.
+        """
+        if score > self.best_score:
+            self.best_score = score
+            self.looks_since_best = 0
+        else:
+            self.looks_since_best += 1
+        self.kept[self.step] = score
+        dropped = self.ranked()[keep:]
+        for step in dropped:
+            del self.kept[step]
+        return dropped
+
+    def ranked(self) -> list[int]:
+        """Steps of the kept checkpoints by their dev score, best first; of equals the later."""
+        return sorted(self.kept, key=lambda step: (self.kept[step], step), reverse=True)
+
 
 def save(path: Path, content: dict[str, Any]) -> None:
     """Write atomically: a kill leaves the old file or the new one, never half of one."""
@@ -63,16 +84,28 @@ def load(path: Path) -> dict[str, Any]:
     return content
 
 
-def average(states: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Mean of each weight over checkpoints (Vaswani et al. 2017, sec. 6.1)."""
-    return {
-        name: torch.stack([state[name].float() for state in states]).mean(0) for name in states[0]
-    }
-
-
 def kept_path(run: Path, step: int) -> Path:
     """Where the weights of update `step` are kept."""
     return run / f"step-{step}.pt"
+
+
+def average_kept(run: Path, steps: Iterable[int]) -> dict[str, Tensor]:
+    """Mean of each weight over the kept checkpoints of `steps` (Vaswani et al. 2017, sec. 6.1).
+
+    Args:
+        run: Run directory.
+        steps: At least one, in whatever order.
+
+    Returns:
+        Weights by name, float32.
+
+    Raises:
+        CheckpointError: One of them is missing or damaged.
+    """
+    states = [load(kept_path(run, step))["network"] for step in sorted(steps)]
+    return {
+        name: torch.stack([state[name].float() for state in states]).mean(0) for name in states[0]
+    }
 
 
 def load_progress(run: Path) -> Progress:
@@ -84,18 +117,17 @@ def load_progress(run: Path) -> Progress:
     return Progress(**load(run / LAST_NAME)["progress"])
 
 
-def write_model(run: Path, config: ModelConfig, steps: Iterable[int], progress: Progress) -> None:
-    """Average the kept checkpoints of `steps` into `model.pt`, with the network they are of.
+def write_model(
+    run: Path, config: ModelConfig, weights: dict[str, Tensor], progress: Progress
+) -> None:
+    """Write `model.pt`: weights from `average_kept`, with the network they are of.
 
-    Raises:
-        CheckpointError: One of them is missing or damaged.
+    They are kept in half precision: the bundle's integers are coarser.
     """
-    states = [load(kept_path(run, step))["network"] for step in sorted(steps)]
     save(
         run / MODEL_NAME,
         {
-            # In half precision: the bundle's integers are coarser.
-            "network": {name: each.half() for name, each in average(states).items()},
+            "network": {name: weight.half() for name, weight in weights.items()},
             "model": config.model_dump(mode="json"),
             "progress": asdict(progress),
         },

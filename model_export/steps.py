@@ -126,9 +126,7 @@ def average_step(recipe: Recipe, run: Path, last: int | None, steps: Sequence[in
         pad_id=tokenizer.pad_id,
         unk_id=tokenizer.unk_id,
     )
-    average_run(
-        recipe.model, run, network, dev_scorer(recipe, run, tokenizer), last=last, steps=steps
-    )
+    average_run(run, network, dev_scorer(recipe, run, tokenizer), last=last, steps=steps)
 
 
 def ensemble_step(recipe: Recipe, run: Path, members: Sequence[Path]) -> None:

@@ -185,9 +185,8 @@ class _Trainer:
                     started = time.monotonic()
                     done = self.progress.looks_since_best >= self.config.patience
         if self.process.leads:
-            checkpoint.write_model(
-                self.directory, self.network.config, self.progress.kept, self.progress
-            )
+            weights = checkpoint.average_kept(self.directory, self.progress.kept)
+            checkpoint.write_model(self.directory, self.network.config, weights, self.progress)
         return self.progress
 
     def _rate(self, step: int) -> float:
@@ -228,7 +227,6 @@ class _Trainer:
 
     def _look(self) -> float:
         """Score the dev set in the leading process, tell the others, and save."""
-        progress = self.progress
         score = torch.zeros((), dtype=torch.float64)
         if self.process.leads:
             self.network.eval()
@@ -239,19 +237,11 @@ class _Trainer:
             on_device = score.to(self.process.device)
             dist.broadcast(on_device, src=0)
             score = on_device.cpu()
-        if score.item() > progress.best_score:
-            progress.best_score = score.item()
-            progress.looks_since_best = 0
-        else:
-            progress.looks_since_best += 1
-        progress.kept[progress.step] = score.item()
-        ranked = sorted(progress.kept, key=lambda step: (progress.kept[step], step), reverse=True)
-        dropped = ranked[self.config.average_checkpoints :]
-        if self.process.leads and progress.step not in dropped:
-            path = checkpoint.kept_path(self.directory, progress.step)
+        step = self.progress.step
+        dropped = self.progress.add_look(score.item(), self.config.average_checkpoints)
+        if self.process.leads and step not in dropped:
+            path = checkpoint.kept_path(self.directory, step)
             checkpoint.save(path, {"network": self.network.state_dict()})
-        for step in dropped:
-            del progress.kept[step]
         self._save()
         # Only now: a kill before this line resumes from a checkpoint that names no lost file.
         if self.process.leads:

@@ -47,7 +47,7 @@ def mean(run: Path, *steps: int) -> dict[str, torch.Tensor]:
 
 def test_all_that_is_kept_is_what_training_ended_with(run: Path, network: Seq2Seq) -> None:
     before = checkpoint.load(run / "model.pt")
-    chosen = average_run(network.config, run, network, lambda _: 0.0, last=4)
+    chosen = average_run(run, network, lambda _: 0.0, last=4)
     assert chosen == (3, 6, 9, 12)
     after = checkpoint.load(run / "model.pt")
     assert after["progress"] == before["progress"]
@@ -63,7 +63,7 @@ def test_all_that_is_kept_is_what_training_ended_with(run: Path, network: Seq2Se
 def test_a_choice_is_averaged(
     run: Path, network: Seq2Seq, options: dict[str, object], expected: tuple[int, ...]
 ) -> None:
-    chosen = average_run(network.config, run, network, lambda _: 0.0, **options)  # type: ignore[arg-type]
+    chosen = average_run(run, network, lambda _: 0.0, **options)  # type: ignore[arg-type]
     assert chosen == expected
     torch.testing.assert_close(weights(run), mean(run, *expected))
 
@@ -80,7 +80,7 @@ def test_the_best_scored_choice_is_written(
         return found[-1]
 
     with caplog.at_level("INFO"):
-        chosen = average_run(network.config, run, network, score_dev)
+        chosen = average_run(run, network, score_dev)
     assert chosen == choices[found.index(max(found))]
     torch.testing.assert_close(weights(run), mean(run, *chosen))
     assert [record.message.split(":")[0] for record in caplog.records[:4]] == [
@@ -96,9 +96,9 @@ def test_what_is_not_kept_cannot_be_averaged(
     run: Path, network: Seq2Seq, options: dict[str, object]
 ) -> None:
     with pytest.raises(CheckpointError, match=r"of steps \[3, 6, 9, 12\], no others"):
-        average_run(network.config, run, network, lambda _: 0.0, **options)  # type: ignore[arg-type]
+        average_run(run, network, lambda _: 0.0, **options)  # type: ignore[arg-type]
 
 
 def test_a_run_that_has_not_looked_yet_cannot_be_averaged(tmp_path: Path, network: Seq2Seq) -> None:
     with pytest.raises(CheckpointError, match=r"last.pt cannot be read"):
-        average_run(network.config, tmp_path, network, lambda _: 0.0)
+        average_run(tmp_path, network, lambda _: 0.0)

@@ -347,20 +347,6 @@ def test_a_damaged_checkpoint_is_refused(
         run(tmp_path)
 
 
-def test_a_checkpoint_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
-    path = tmp_path / "last.pt"
-    checkpoint.save(path, {"weights": torch.ones(3)})
-    with pytest.raises(Exception, match="pickle"):
-        checkpoint.save(path, {"weights": lambda: None})
-    assert torch.equal(checkpoint.load(path)["weights"], torch.ones(3))
-    # The old file is replaced and never written into.
-    before = tmp_path / "before.pt"
-    before.hardlink_to(path)
-    checkpoint.save(path, {"weights": torch.zeros(3)})
-    assert torch.equal(checkpoint.load(before)["weights"], torch.ones(3))
-    assert torch.equal(checkpoint.load(path)["weights"], torch.zeros(3))
-
-
 def test_curves_are_kept(run: Callable[..., object], tmp_path: Path) -> None:
     run(tmp_path, toy_recipe(max_steps=3))
     (events,) = (tmp_path / "tensorboard").iterdir()

@@ -182,6 +182,20 @@ class Document:
         rest = iter(written)
         return "".join(next(rest) if isinstance(part, Block) else part for part in self.parts)
 
+    def kept(self, written: Sequence[str]) -> list[tuple[Span, int]]:
+        """Places of what is around paragraphs, and how far on each is with other paragraphs."""
+        found: list[tuple[Span, int]] = []
+        rest = iter(written)
+        done = by = 0
+        for part in self.parts:
+            if isinstance(part, Block):
+                done += len(part.source)
+                by += len(next(rest)) - len(part.source)
+            else:
+                found.append(((done, done + len(part)), by))
+                done += len(part)
+        return found
+
     def starts(self, written: Sequence[str]) -> list[int]:
         """Where other paragraphs begin in the place of its own."""
         found: list[int] = []

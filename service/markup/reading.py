@@ -18,7 +18,7 @@ from service.markup.elements import (
 )
 from service.markup.spelling import decoded, spellings
 from service.markup.tagged import Kind, Piece, Tag, partners, plain_text
-from service.markup.tokens import Token, TokenKind, tokens
+from service.markup.tokens import Format, Token, TokenKind, tokens
 
 
 def read(text: str, markup: Markup) -> Document:
@@ -48,6 +48,18 @@ def text_without_tags(text: str, markup: Markup, most: int) -> str:
             found.append(plain_text(piece for _, piece in decoded(token.source)))
             characters += len(found[-1])
     return " ".join(found)
+
+
+def shown_in(source: str, format_: Format) -> Iterator[tuple[int, Block]]:
+    """What a piece of a document shows where it is kept as it is: where each text begins, and it.
+
+    What stands around tags in it is not put together.
+    """
+    place = 0
+    for token in tokens(source, format_):
+        if token.kind is TokenKind.TEXT:
+            yield place, Block(tuple(decoded(token.source)), {})
+        place += len(token.source)
 
 
 @dataclass(frozen=True, slots=True)

@@ -347,14 +347,18 @@ class Pipeline:
         except ServiceError as error:
             return error
         if isinstance(planned, _PlannedDocument):
-            return self._write_document(planned, decoded)
+            return self._write_document(request, planned, decoded)
         return self._writer.write(request, planned.plan, decoded, planned.seconds)
 
     def _write_document(
-        self, planned: _PlannedDocument, decoded: Sequence[DecodedSource]
+        self,
+        request: TextRequest,
+        planned: _PlannedDocument,
+        decoded: Sequence[DecodedSource],
     ) -> TextResponse:
         unclaimed = iter(decoded)
         return closed(
+            request,
             planned.document,
             [
                 self._writer.write(

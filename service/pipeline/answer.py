@@ -6,7 +6,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from service.domain import DecodedSource, DecodeRequest, Direction, MarkIds, Task
-from service.pipeline.holding import MarkedSentence, Written, term_uses
+from service.pipeline.holding import MarkedSentence, Written
 from service.pipeline.marking import moved, reworded
 from service.pipeline.plan import Part, Plan
 from service.pipeline.request import TextRequest
@@ -20,6 +20,7 @@ from service.pipeline.response import (
     Token,
 )
 from service.pipeline.second import SecondAnswer
+from service.pipeline.terms import term_uses
 from service.text.alignment import AlignedWord, SourceWord, align
 from service.text.marks import Mark, encode_marked_with_offsets
 from service.text.normalise import Span
@@ -130,9 +131,7 @@ class Writer:
             StageTimes(tokenise_s, queue_s, encode_s, decode_s, self._clock() - began_s),
             source_tokens,
             generated_tokens,
-            term_uses(plan, [each.hypotheses if each else () for each in chosen])
-            if request.glossaries
-            else (),
+            term_uses(request.text, plan.terms, sentences),
         )
 
     def sentence(self, part: Part, decoded: DecodedSource) -> str:

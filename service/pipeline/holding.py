@@ -6,9 +6,9 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from service.domain import DecodedHypothesis, MarkIds
-from service.pipeline.marking import Stretch, marks_of, moved
-from service.pipeline.plan import Part, Plan
-from service.pipeline.response import Hypothesis, MarkUse, TermUse
+from service.pipeline.marking import Stretch, marks_of
+from service.pipeline.plan import Part
+from service.pipeline.response import MarkUse
 from service.text.marks import Copy, Decoded, Mark, Placeholder, copies_of, decode_marked
 from service.text.normalise import Span, normalise
 from service.text.tokenizer import Tokenizer
@@ -199,42 +199,3 @@ def _is_whole(text: str, span: Span) -> bool:
 def _continues(piece: str) -> bool:
     """Whether a token is part of the word before it."""
     return not piece.startswith("\u2581") and any(character.isalnum() for character in piece)
-
-
-def term_uses(plan: Plan, hypotheses: Sequence[Sequence[Hypothesis]]) -> tuple[TermUse, ...]:
-    """What became of every term that was asked for, in the first text of the answer.
-
-    Args:
-        plan: Of the text.
-        hypotheses: Of each part, best first; none for a part that is passed through.
-    """
-    uses = {use.source: use for ranked in hypotheses if ranked for use in ranked[0].uses}
-    verbatim = _verbatim(plan, hypotheses)
-    terms: list[TermUse] = []
-    for stretch in plan.stretches:
-        if stretch.entry is None:
-            continue
-        use = uses.get(stretch.span)
-        if use is None and stretch.target is None:
-            # It is in what the model was not asked.
-            shift = next(by for start, end, by in verbatim if start <= stretch.span[0] < end)
-            use = MarkUse(stretch.span, moved(stretch.span, shift), is_copy=True)
-        terms.append(TermUse(stretch.entry, use or MarkUse(stretch.span, None, is_copy=False)))
-    return tuple(terms)
-
-
-def _verbatim(plan: Plan, hypotheses: Sequence[Sequence[Hypothesis]]) -> list[tuple[int, int, int]]:
-    """(start, end, shift) of what is the same in the text and in the first answer."""
-    stretches: list[tuple[int, int, int]] = []
-    place = done = 0
-    for part, ranked in zip(plan.parts, hypotheses, strict=True):
-        stretches.append((done, part.start, place - done))
-        place += part.start - done
-        done = part.start + len(part.text)
-        if ranked:
-            place += len(ranked[0].text)
-        else:
-            stretches.append((part.start, done, place - part.start))
-            place += len(part.text)
-    stretches.append((done, done + len(plan.trailing), place - done))
-    return stretches

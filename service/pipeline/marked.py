@@ -1,6 +1,6 @@
 """A text with markup as texts for the model, one a paragraph, and their answers as a document."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from service.errors import TooLarge
@@ -8,10 +8,12 @@ from service.markup.document import Block, Document, Translated
 from service.markup.evidence import proportional
 from service.markup.reading import read
 from service.markup.spaces import with_special
+from service.pipeline.copied import Copied, Copies
 from service.pipeline.marking import moved
 from service.pipeline.placed import Ground, sentence_on, term_on
 from service.pipeline.request import TextLimits, TextRequest
 from service.pipeline.response import Sentence, StageTimes, TextResponse
+from service.pipeline.terms import terms_in_kept
 from service.text.alignment import AlignedWord, SourceWord, words
 from service.text.normalise import Span
 
@@ -50,11 +52,19 @@ def paragraphs(request: TextRequest, document: Document) -> list[TextRequest]:
     ]
 
 
-def closed(document: Document, answers: Sequence[TextResponse]) -> TextResponse:
+def closed(
+    request: TextRequest, document: Document, answers: Sequence[TextResponse]
+) -> TextResponse:
     """The answers to a document's paragraphs as the answer to the document.
 
-    A paragraph with fewer alternatives than others repeats its last. Sentences and terms are
-    those of all paragraphs, with places in the document and in the answer.
+    A paragraph with fewer alternatives than others repeats its last. Sentences are those of all
+    paragraphs, terms those, too, and what the document shows besides, with places in the document
+    and in the answer.
+
+    Args:
+        request: Of the document.
+        document: Its paragraphs, and what is around them.
+        answers: To the paragraphs.
     """
     blocks = document.blocks
     count = max((1 + len(answer.alternatives) for answer in answers), default=1)
@@ -64,6 +74,16 @@ def closed(document: Document, answers: Sequence[TextResponse]) -> TextResponse:
     ]
     sources = _grounds(document, [Translated(block.source, block.places) for block in blocks])
     targets = [_grounds(document, each) for each in written]
+    terms = [
+        term_on(term, sources[number], targets[0][number])
+        for number, answer in enumerate(answers)
+        for term in answer.terms
+    ]
+    kept = [
+        *(Copied(*each) for each in document.kept([each.text for each in written[0]])),
+        *_copied(blocks, answers, sources, targets[0]),
+    ]
+    kept_terms = terms_in_kept(request, kept)
     times = [answer.times for answer in answers]
     return TextResponse(
         text=document.with_blocks([each.text for each in written[0]]),
@@ -86,11 +106,7 @@ def closed(document: Document, answers: Sequence[TextResponse]) -> TextResponse:
         ),
         source_tokens=sum(answer.source_tokens for answer in answers),
         generated_tokens=sum(answer.generated_tokens for answer in answers),
-        terms=tuple(
-            term_on(term, sources[number], targets[0][number])
-            for number, answer in enumerate(answers)
-            for term in answer.terms
-        ),
+        terms=tuple(sorted([*terms, *kept_terms], key=lambda term: term.use.source)),
     )
 
 
@@ -98,6 +114,22 @@ def _grounds(document: Document, written: Sequence[Translated]) -> list[Ground]:
     """Where the characters of each paragraph are when the paragraphs are written like that."""
     starts = document.starts([each.text for each in written])
     return [Ground(each.places, start) for each, start in zip(written, starts, strict=True)]
+
+
+def _copied(
+    blocks: Sequence[Block],
+    answers: Sequence[TextResponse],
+    sources: Sequence[Ground],
+    targets: Sequence[Ground],
+) -> Iterator[Copied]:
+    """Where a document has what is kept within its sentences."""
+    for block, answer, source, target in zip(blocks, answers, sources, targets, strict=True):
+        copies = Copies(block.text, answer.sentences)
+        for span in block.copies:
+            copied = copies.around(span)
+            if copied is not None:
+                here, there = source.of(span), target.of(copied.place_of(span))
+                yield Copied(here, there[0] - here[0])
 
 
 def _translated(block: Block, answer: TextResponse, rank: int) -> Translated:
@@ -116,12 +148,12 @@ class Correspondence:
 
     Attributes:
         aligned: Words of the answer, in order, and the words of the text behind them.
-        copied: Places in the text of what the model copied, and where its copies are.
-        unread: The same of stretches that did not go to the model.
+        copies: What was copied, by the model or past it.
+        unread: Places in the text that did not go to the model, and where they are in the answer.
     """
 
     aligned: list[AlignedWord]
-    copied: dict[Span, Span]
+    copies: Copies
     unread: list[tuple[Span, Span]]
 
     def spaced(self, source: str, target: str) -> str:
@@ -140,10 +172,8 @@ class Correspondence:
 
     def copy_of(self, span: Span) -> Span | None:
         """Where in the answer a stretch of the text is that was copied; None if it was not."""
-        for here, there in self.unread:
-            if here[0] <= span[0] and span[1] <= here[1]:
-                return moved(span, there[0] - here[0])
-        return self.copied.get(span)
+        copied = self.copies.around(span)
+        return None if copied is None else copied.place_of(span)
 
 
 def correspondence(text: str, sentences: Sequence[Sentence], rank: int) -> Correspondence:
@@ -157,13 +187,12 @@ def correspondence(text: str, sentences: Sequence[Sentence], rank: int) -> Corre
         sentences: The answer's.
         rank: Which of the answers: 0 for `TextResponse.text`, j for ``alternatives[j - 1]``.
     """
-    found = Correspondence([], {}, [])
+    found = Correspondence([], Copies(text, sentences, rank), [])
     done = written = 0
     for sentence in sentences:
         start, end = sentence.source_span
         written = _add_unread(found, text, (done, start), written)
-        # A sentence with fewer hypotheses than others repeats its last.
-        hypothesis = sentence.hypotheses[min(rank, len(sentence.hypotheses) - 1)]
+        hypothesis = sentence.ranked(rank)
         # Its places are those of the text that it was best in.
         by = written - hypothesis.span[0]
         if hypothesis.alignment is None:
@@ -171,9 +200,6 @@ def correspondence(text: str, sentences: Sequence[Sentence], rank: int) -> Corre
             found.aligned.extend(_moved(guessed, start, written))
         else:
             found.aligned.extend(_moved(hypothesis.alignment, 0, by))
-        for use in hypothesis.uses:
-            if use.target is not None:
-                found.copied[use.source] = moved(use.target, by)
         done, written = end, written + len(hypothesis.text)
     _add_unread(found, text, (done, len(text)), written)
     return found

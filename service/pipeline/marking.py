@@ -8,7 +8,7 @@ from operator import attrgetter, itemgetter
 
 from service.domain import MarkIds
 from service.text.fit import Measure
-from service.text.glossary import Entry, Glossary, find_terms
+from service.text.glossary import Match
 from service.text.marks import Mark, Placeholder, Term, encode_marked
 from service.text.normalise import Span
 from service.text.protected import protected_spans
@@ -22,39 +22,42 @@ class Stretch:
 
     Attributes:
         span: Its place in the request's text.
-        entry: What was asked for it; None for what is protected without being asked for.
+        target: The translation asked for; None if it is to be copied.
     """
 
     span: Span
-    entry: Entry | None
-
-    @property
-    def target(self) -> str | None:
-        """The translation asked for; None if it is to be copied."""
-        return None if self.entry is None else self.entry.target
+    target: str | None
 
 
 def find_stretches(
-    text: str, glossaries: Sequence[Glossary], protected: Sequence[Span]
+    text: str, terms: Sequence[Match], protected: Sequence[Span] = ()
 ) -> list[Stretch]:
     """What is not translated like the rest of `text`, in order, none overlapping another.
 
+    What is to be copied and overlaps is copied as one. A term with a translation that overlaps
+    what is to be copied is none: the copy goes before.
+
     Args:
         text: The whole text.
-        glossaries: Terms that were asked for.
-        protected: More that is to be copied, in order; it goes before addresses and
-            placeholders, which go before terms.
+        terms: Where it has terms that were asked for, in order.
+        protected: More that is to be copied, besides addresses and placeholders.
     """
     found = protected_spans(text)
-    if not (found or protected or glossaries):  # nearly always
+    if not (found or protected or terms):  # nearly always
         return []
-    copied = _apart(protected, found)
-    terms = [
-        Stretch(match.span, match.entry)
-        for match in find_terms(text, glossaries)
-        if _is_apart(match.span, copied)
-    ]
-    return sorted([*(Stretch(span, None) for span in copied), *terms], key=attrgetter("span"))
+    untranslated = [match.span for match in terms if match.entry.target is None]
+    copied = _united([*found, *protected, *untranslated])
+    return sorted(
+        [
+            *(Stretch(span, None) for span in copied),
+            *(
+                Stretch(match.span, match.entry.target)
+                for match in terms
+                if match.entry.target is not None and _is_apart(match.span, copied)
+            ),
+        ],
+        key=attrgetter("span"),
+    )
 
 
 def masked(text: str, stretches: Iterable[Stretch]) -> str:
@@ -192,9 +195,15 @@ class MarkedMeasure(Measure):
         return before == 0 or self._stretches[before - 1].span[1] <= place
 
 
-def _apart(first: Sequence[Span], others: Iterable[Span]) -> Sequence[Span]:
-    """`first`, and those of `others` that overlap none of it, in order."""
-    return sorted([*first, *(span for span in others if _is_apart(span, first))])
+def _united(spans: Iterable[Span]) -> list[Span]:
+    """The same places in order, those that overlap as one; what only touches stays apart."""
+    united: list[Span] = []
+    for start, end in sorted(spans):
+        if united and start < united[-1][1]:
+            united[-1] = (united[-1][0], max(end, united[-1][1]))
+        else:
+            united.append((start, end))
+    return united
 
 
 def _is_apart(span: Span, others: Sequence[Span]) -> bool:

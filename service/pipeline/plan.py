@@ -22,6 +22,7 @@ from service.pipeline.options import ModelLimits, ResolvedOptions
 from service.pipeline.request import TextLimits, TextRequest
 from service.pipeline.response import SourceUse
 from service.text.fit import PlainMeasure, fits, leading_words, split_to_fit
+from service.text.glossary import Match, find_terms
 from service.text.marks import encode_marked
 from service.text.segment import Segment, Segmented, split
 from service.text.tokenizer import Tokenizer
@@ -53,13 +54,13 @@ class Plan(NamedTuple):
     """The parts of a text in order; every ``before + text``, then `trailing`.
 
     Attributes:
-        stretches: Those of the whole text.
+        terms: Where the text has terms that were asked for, in order.
     """
 
     parts: tuple[Part, ...]
     trailing: str
     use: SourceUse | None
-    stretches: tuple[Stretch, ...] = ()
+    terms: tuple[Match, ...] = ()
 
     @property
     def asked(self) -> list[Part]:
@@ -107,7 +108,8 @@ class Planner:
         return self._translation(request, options)
 
     def _translation(self, request: TextRequest, options: ResolvedOptions) -> Plan:
-        stretches = self._stretches(request)
+        terms = self._terms(request)
+        stretches = find_stretches(request.text, terms, request.protected)
         segmented = self._segmented(request, stretches)
         feasible = [each for each in stretches if self._is_feasible(each)]
         parts: list[Part] = []
@@ -117,24 +119,20 @@ class Planner:
                 parts += self._marked_parts_of(segment, inside, self._marks, request, options)
             else:
                 parts += self._parts_of(segment, request, options)
-        plan = Plan(tuple(parts), segmented.trailing, None, tuple(stretches))
+        plan = Plan(tuple(parts), segmented.trailing, None, tuple(terms))
         most = self._text_limits.max_sentences
         if len(parts) > most and len(plan.asked) > most:
             raise TooLarge(f"the text has {len(plan.asked)} sentences; the limit is {most}")
         return plan
 
-    def _stretches(self, request: TextRequest) -> list[Stretch]:
-        """What is not to be translated like the rest.
-
-        A model without marks can be told nothing: it is not shown what is to stay as it is, and
-        reads what stands between.
-        """
+    def _terms(self, request: TextRequest) -> list[Match]:
+        """Where the text has terms; a model without marks cannot be told any."""
         if self._marks is None and request.glossaries:
             raise RequestError(
                 "this model was not trained with terms: name another model, or send neither "
                 "glossary nor do_not_translate"
             )
-        return find_stretches(request.text, request.glossaries, request.protected)
+        return find_terms(request.text, request.glossaries)
 
     def _is_feasible(self, stretch: Stretch) -> bool:
         """Whether it leaves room for a sentence around it."""

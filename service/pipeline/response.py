@@ -120,6 +120,10 @@ class Sentence:
     signs: Signs | None = None
     confidence: float | None = None
 
+    def ranked(self, rank: int) -> Hypothesis:
+        """That of answer number `rank`: its last one, where it has fewer than others."""
+        return self.hypotheses[min(rank, len(self.hypotheses) - 1)]
+
 
 @dataclass(frozen=True, slots=True)
 class SourceUse:

@@ -21,9 +21,10 @@ _PROTECTED = re.compile(
     | [$\#%]? \{ [^\s{}]{0,200} \}
     # [X12X], which Weblate writes for whatever the program's own are.
     | \[X\d{1,9}X\]
-    # %(name)s, %1$s, %d, %.2f; not "100%d" and not "5 %sure".
+    # %(name)s, %1$s, %d, %.2f; not "100%d", not "5 %sure", and not before a letter's accent.
     | (?<![\d%]) % (?: \(\w{1,100}\) [-+\#0\ ]* | (?: \d{1,3}\$ )? [-+\#0]* ) \d{0,4}
-      (?: \.\d{1,4} )? (?: hh? | ll? | [Lqjzt] )? [diouxXeEfFgGcrsa@] (?!\w)
+      (?: \.\d{1,4} )? (?: hh? | ll? | [Lqjzt] )? [diouxXeEfFgGcrsa@]
+      (?! [\w\u0300-\u036f] )
     """,
     re.VERBOSE,
 )

@@ -34,6 +34,7 @@ TRICKY = st.lists(
         ("%s, %(name)s %1$s %.2f %5d.", ["%s", "%(name)s", "%1$s", "%.2f", "%5d"]),
         ("Hello, [X7X]! and [X12X], not [X] [XX] [x1x] or [1]", ["[X7X]", "[X12X]"]),
         ("100 %, 100%s, 5 %sure, {a set of words}, 50% of", []),
+        ("%e\u0301t\u00e9 %s\u0323", []),
         ("https://. www. @ { } :// http://", []),
         ("12 of 1990, v1.2 and 3.5 km", []),
     ],

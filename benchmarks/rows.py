@@ -97,13 +97,8 @@ def learner(row: Trained, batches: Sequence[Batch]) -> Contestant:
     """Trains on `batches`, again and again; its figure is target tokens a CPU second."""
     recipe, tokenizer = row.recipe, row.bundle.tokenizer
     config = recipe.training
-    network = Seq2Seq(
-        recipe.model,
-        tokenizer.vocabulary_size,
-        pad_id=tokenizer.pad_id,
-        unk_id=tokenizer.unk_id,
-        dropout=config.dropout,
-        word_dropout=config.word_dropout,
+    network = Seq2Seq.of_vocabulary(
+        recipe.model, tokenizer, dropout=config.dropout, word_dropout=config.word_dropout
     ).train()
     forcing = config.teacher_forcing.ratio(config.max_steps // 2)
 

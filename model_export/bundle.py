@@ -58,25 +58,19 @@ _REARRANGE_NAME = "rearrange.onnx"
 _SHORTLIST_NAME = "shortlist.npz"
 
 
-def load_network(recipe: Recipe, run: Path, tokenizer: Tokenizer) -> Seq2Seq:
-    """The trained network of a run, in evaluation mode, weights as trained.
+def load_rounded(recipe: Recipe, run: Path, tokenizer: Tokenizer) -> Seq2Seq:
+    """The trained network of a run in evaluation mode, its weights rounded as they are exported.
 
     Raises:
         CheckpointError: There is no trained model, or it belongs to another recipe.
     """
-    network = Seq2Seq(
-        recipe.model,
-        tokenizer.vocabulary_size,
-        pad_id=tokenizer.pad_id,
-        unk_id=tokenizer.unk_id,
-    )
-    path = run / checkpoint.MODEL_NAME
-    content = checkpoint.load(path)
-    try:
-        network.load_state_dict(content["network"])
-    except (RuntimeError, KeyError) as error:
-        raise CheckpointError(f"{path} does not fit recipe {recipe.name}: {error}") from error
-    return network.eval()
+    network = checkpoint.load_network(run, tokenizer)
+    if network.config != recipe.model:
+        raise CheckpointError(
+            f"{run / checkpoint.MODEL_NAME} does not fit recipe {recipe.name}: "
+            f"its network is {network.config}; the recipe's is {recipe.model}"
+        )
+    return round_weights(network)
 
 
 def export_bundle(recipe: Recipe, run: Path, bundle: Path) -> Manifest:
@@ -88,13 +82,8 @@ def export_bundle(recipe: Recipe, run: Path, bundle: Path) -> Manifest:
         BundleError: `bundle` is a directory of something else, which stays as it is.
     """
     tokenizer = load_vocabulary(run)
-    network = round_weights(load_network(recipe, run, tokenizer))
-    ids = SpecialIds(
-        pad_id=tokenizer.pad_id,
-        unk_id=tokenizer.unk_id,
-        start_id=tokenizer.start_id,
-        end_id=tokenizer.end_id,
-    )
+    network = load_rounded(recipe, run, tokenizer)
+    ids = tokenizer.special_ids
     if bundle.is_dir() and any(bundle.iterdir()):
         if not (bundle / MANIFEST_NAME).is_file():
             raise BundleError(f"{bundle} holds other files than a bundle; name another directory")

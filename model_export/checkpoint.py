@@ -15,6 +15,8 @@ from torch import Tensor
 
 from model_export.config import ModelConfig
 from model_export.errors import CheckpointError
+from model_export.model.seq2seq import Seq2Seq
+from service.text.tokenizer import Tokenizer
 
 LAST_NAME = "last.pt"
 MODEL_NAME = "model.pt"
@@ -134,7 +136,7 @@ def write_model(
     )
 
 
-def load_model(run: Path) -> tuple[ModelConfig, dict[str, Tensor]]:
+def load_weights(run: Path) -> tuple[ModelConfig, dict[str, Tensor]]:
     """The network of a run's `model.pt`, and its weights.
 
     Raises:
@@ -149,3 +151,18 @@ def load_model(run: Path) -> tuple[ModelConfig, dict[str, Tensor]]:
         raise CheckpointError(
             f"{path} does not say which network it is of; write it anew with `average`"
         ) from error
+
+
+def load_network(run: Path, tokenizer: Tokenizer) -> Seq2Seq:
+    """The trained network of a run, on the CPU in evaluation mode, in float32.
+
+    Raises:
+        CheckpointError: As `load_weights` does, or the weights do not fit the vocabulary.
+    """
+    config, weights = load_weights(run)
+    network = Seq2Seq.of_vocabulary(config, tokenizer)
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise CheckpointError(f"{run / MODEL_NAME}: {error}") from error
+    return network.eval()

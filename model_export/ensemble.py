@@ -14,7 +14,6 @@ import torch
 from model_export import checkpoint
 from model_export.errors import CheckpointError
 from model_export.model.search import Next, SteppedDecoder, TorchDecoder
-from model_export.model.seq2seq import Seq2Seq
 from model_export.vocabulary import MODEL_NAME as VOCABULARY_NAME
 from model_export.vocabulary import load_vocabulary
 from service.decoding.contract import BatchState
@@ -30,14 +29,7 @@ class EnsembleDecoder(SteppedDecoder):
 
     def __init__(self, members: Sequence[TorchDecoder]) -> None:
         """Search with `members`, at least one, in steps of the first one's number."""
-        first = members[0]
-        super().__init__(
-            pad_id=first.pad_id,
-            unk_id=first.unk_id,
-            start_id=first.start_id,
-            end_id=first.end_id,
-            steps=first.steps,
-        )
+        super().__init__(members[0].ids, members[0].steps)
         self.members = tuple(members)
 
     def encode(
@@ -124,20 +116,6 @@ def load_ensemble(runs: Sequence[Path]) -> tuple[SteppedDecoder, Tokenizer]:
         load_vocabulary(run)
         if (run / VOCABULARY_NAME).read_bytes() != (runs[0] / VOCABULARY_NAME).read_bytes():
             raise CheckpointError(f"{run} has another vocabulary than {runs[0]}")
-        config, weights = checkpoint.load_model(run)
-        network = Seq2Seq(
-            config,
-            tokenizer.vocabulary_size,
-            pad_id=tokenizer.pad_id,
-            unk_id=tokenizer.unk_id,
-        )
-        try:
-            network.load_state_dict(weights)
-        except RuntimeError as error:
-            raise CheckpointError(f"{run / checkpoint.MODEL_NAME}: {error}") from error
-        members.append(
-            TorchDecoder(
-                network.eval().to(device), start_id=tokenizer.start_id, end_id=tokenizer.end_id
-            )
-        )
+        network = checkpoint.load_network(run, tokenizer).to(device)
+        members.append(TorchDecoder(network, tokenizer.special_ids))
     return (members[0] if len(members) == 1 else EnsembleDecoder(members)), tokenizer

@@ -83,7 +83,7 @@ def dev_scorer(recipe: Recipe, run: Path, tokenizer: Tokenizer) -> Callable[[Seq
     )
 
     def dev_score(network: Seq2Seq) -> float:
-        model = TorchDecoder(network, start_id=tokenizer.start_id, end_id=tokenizer.end_id)
+        model = TorchDecoder(network, tokenizer.special_ids)
         outputs = answers(recipe, model, tokenizer, dev, greedy)
         if recipe.task is Task.TRANSLATION:
             return bleu(outputs, references).value

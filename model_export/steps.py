@@ -120,12 +120,7 @@ def train_step(recipe: Recipe, run: Path) -> None:
 def average_step(recipe: Recipe, run: Path, last: int | None, steps: Sequence[int]) -> None:
     """Average kept checkpoints into `model.pt`; see `average_run`."""
     tokenizer = load_vocabulary(run)
-    network = Seq2Seq(
-        recipe.model,
-        tokenizer.vocabulary_size,
-        pad_id=tokenizer.pad_id,
-        unk_id=tokenizer.unk_id,
-    )
+    network = Seq2Seq.of_vocabulary(recipe.model, tokenizer)
     average_run(run, network, dev_scorer(recipe, run, tokenizer), last=last, steps=steps)
 
 

@@ -118,13 +118,8 @@ class _Trainer:
         self.process = process
         self.score_dev = score_dev
         self.progress = Progress()
-        self.network = Seq2Seq(
-            recipe.model,
-            tokenizer.vocabulary_size,
-            pad_id=tokenizer.pad_id,
-            unk_id=tokenizer.unk_id,
-            dropout=config.dropout,
-            word_dropout=config.word_dropout,
+        self.network = Seq2Seq.of_vocabulary(
+            recipe.model, tokenizer, dropout=config.dropout, word_dropout=config.word_dropout
         ).to(process.device)
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), betas=(0.9, 0.98), weight_decay=config.weight_decay
@@ -289,7 +284,7 @@ class _Trainer:
 
         A gate for copying that it lacks, and tokens behind its last, are as drawn.
         """
-        config, weights = checkpoint.load_model(run)
+        config, weights = checkpoint.load_weights(run)
         copies = config.copies or self.network.config.copies
         if config.model_copy(update={"copies": copies}) != self.network.config:
             raise CheckpointError(

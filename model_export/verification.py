@@ -17,11 +17,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from model_export.bundle import digests, load_network
+from model_export.bundle import digests, load_rounded
 from model_export.config import Recipe
 from model_export.dataset import dev_sources
 from model_export.errors import VerificationError
-from model_export.export.linear import round_weights
 from model_export.model.search import TorchDecoder
 from model_export.vocabulary import load_vocabulary
 from service.bundle.golden import SCORE_TOLERANCE, GoldenCase, check_golden, write_golden
@@ -71,11 +70,9 @@ def verify_bundle(recipe: Recipe, run: Path, bundle: Path) -> Verification:
         VerificationError: They differ by more than rounding; says where first.
     """
     tokenizer = load_vocabulary(run)
-    network = round_weights(load_network(recipe, run, tokenizer))
+    network = load_rounded(recipe, run, tokenizer)
     manifest = Manifest.read(bundle)
-    torch_model = TorchDecoder(
-        network, start_id=tokenizer.start_id, end_id=tokenizer.end_id, steps=manifest.steps
-    )
+    torch_model = TorchDecoder(network, tokenizer.special_ids, manifest.steps)
     models = {
         precision: load_model(bundle, manifest, precision, Device.CPU, threads=1)
         for precision in manifest.graphs

@@ -15,9 +15,10 @@ from torch import Tensor, nn
 
 from model_export.config import AttentionKind, EncoderKind, ModelConfig
 from model_export.model.seq2seq import Seq2Seq
-from service.domain import FloatArray, SearchOptions
+from service.domain import FloatArray, SearchOptions, SpecialIds
 
 PAD, UNKNOWN, START, END = 0, 1, 2, 3
+IDS = SpecialIds(pad_id=PAD, unk_id=UNKNOWN, start_id=START, end_id=END)
 FIRST_WORD = 4
 
 

@@ -91,9 +91,7 @@ def eager_model(manifest: Manifest, threads: int) -> DecoderModel:
         pad_id=ids.pad_id,
         unk_id=ids.unk_id,
     )
-    return TorchDecoder(
-        network.eval(), start_id=ids.start_id, end_id=ids.end_id, steps=manifest.steps
-    )
+    return TorchDecoder(network.eval(), ids, manifest.steps)
 
 
 if __name__ == "__main__":

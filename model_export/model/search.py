@@ -26,11 +26,12 @@ from service.decoding.contract import (
     BatchState,
     Chunk,
     HostModel,
+    VocabularyModel,
     first_state,
     pad_sources,
     search_is_over,
 )
-from service.domain import SearchOptions
+from service.domain import SearchOptions, SpecialIds
 
 
 class Next(NamedTuple):
@@ -48,16 +49,15 @@ class Next(NamedTuple):
     attention: Tensor | None
 
 
-class SteppedDecoder(HostModel, ABC):
+class SteppedDecoder(VocabularyModel, HostModel, ABC):
     """Beam search as `service.decoding.contract` says, of what `following` finds likely."""
 
-    def __init__(self, *, pad_id: int, unk_id: int, start_id: int, end_id: int, steps: int) -> None:
-        """Search with these special ids; `steps` is n of one `advance`."""
-        self.pad_id = pad_id
-        self.unk_id = unk_id
-        self.start_id = start_id
-        self.end_id = end_id
+    def __init__(self, ids: SpecialIds, steps: int) -> None:
+        """Search in the vocabulary of `ids`; `steps` is n of one `advance`."""
+        self.ids = ids
         self.steps = steps
+        # Tokens that are never produced.
+        self.banned = [ids.pad_id, ids.unk_id, ids.start_id]
 
     @abstractmethod
     def encode(
@@ -97,7 +97,7 @@ class SteppedDecoder(HostModel, ABC):
         slot_log_probs = torch.from_numpy(state.log_probs)
 
         # Each slot offers its likeliest tokens; a frozen one offers itself, unchanged.
-        logits[..., [self.pad_id, self.unk_id, self.start_id]] = -torch.inf
+        logits[..., self.banned] = -torch.inf
         log_probs = torch.log_softmax(logits, dim=-1)
         too_short = lengths + 1 < torch.from_numpy(state.min_length).unsqueeze(1)
         log_probs[..., self.end_id].masked_fill_(too_short, -torch.inf)
@@ -147,15 +147,9 @@ class SteppedDecoder(HostModel, ABC):
 class TorchDecoder(SteppedDecoder):
     """A `Seq2Seq`, searched."""
 
-    def __init__(self, network: Seq2Seq, *, start_id: int, end_id: int, steps: int = 8) -> None:
-        """Wrap `network`, which should be in evaluation mode; `steps` is n of one `advance`."""
-        super().__init__(
-            pad_id=network.pad_id,
-            unk_id=network.unk_id,
-            start_id=start_id,
-            end_id=end_id,
-            steps=steps,
-        )
+    def __init__(self, network: Seq2Seq, ids: SpecialIds, steps: int = 8) -> None:
+        """Wrap a network of the vocabulary of `ids`, which should be in evaluation mode."""
+        super().__init__(ids, steps)
         self.network = network
 
     @torch.inference_mode()
@@ -203,7 +197,7 @@ class TorchDecoder(SteppedDecoder):
         logits = network.logits(outputs.features).float()
         if outputs.odds is not None and outputs.weights is not None:
             # What is never produced has no part in what is generated.
-            logits[..., [self.pad_id, self.unk_id, self.start_id]] = -torch.inf
+            logits[..., self.banned] = -torch.inf
             ids = self._tensor(state.memory["ids"].squeeze(2).astype(np.int64))
             logits = mixture(logits.log_softmax(-1), outputs.odds, outputs.weights, ids)
         return Next(

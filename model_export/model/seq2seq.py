@@ -1,6 +1,7 @@
 """The whole network: embedding, encoder, decoder, tied output layer."""
 
 import math
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,7 @@ from model_export.model.dropout import SequenceDropout
 from model_export.model.encoder import Encoded, build_encoder
 from model_export.model.loss import Copying, smoothed_cross_entropy
 from model_export.model.r_drop import r_drop_cross_entropy
+from service.text.tokenizer import Tokenizer
 
 
 class Seq2Seq(nn.Module):
@@ -41,6 +43,25 @@ class Seq2Seq(nn.Module):
         self.decoder = Decoder(config, dropout)
         self.output_bias = nn.Parameter(torch.zeros(vocabulary_size))
         self.dropout = SequenceDropout(dropout)
+
+    @classmethod
+    def of_vocabulary(
+        cls,
+        config: ModelConfig,
+        tokenizer: Tokenizer,
+        *,
+        dropout: float = 0.0,
+        word_dropout: float = 0.0,
+    ) -> Self:
+        """A network that reads and writes the tokens of `tokenizer`, its weights drawn anew."""
+        return cls(
+            config,
+            tokenizer.vocabulary_size,
+            pad_id=tokenizer.pad_id,
+            unk_id=tokenizer.unk_id,
+            dropout=dropout,
+            word_dropout=word_dropout,
+        )
 
     def encode(self, source: Tensor, lengths: Tensor) -> Encoded:
         """Encoder outputs of source ids [B, S] with `lengths` [B]."""

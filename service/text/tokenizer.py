@@ -14,6 +14,7 @@ from typing import Protocol, Self
 
 import sentencepiece
 
+from service.domain import SpecialIds
 from service.errors import BundleDamaged
 from service.text.normalise import (
     REPLACEMENT,
@@ -93,6 +94,13 @@ class Tokenizer:
                 "normalisation, byte fallback and a dummy prefix"
             )
         return tokenizer
+
+    @property
+    def special_ids(self) -> SpecialIds:
+        """The four of them together."""
+        return SpecialIds(
+            pad_id=self.pad_id, unk_id=self.unk_id, start_id=self.start_id, end_id=self.end_id
+        )
 
     def control_id(self, symbol: str) -> int:
         """The id of a control symbol, which no text is encoded to.

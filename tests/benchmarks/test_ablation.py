@@ -25,7 +25,6 @@ from benchmarks.resampling import intervals
 from benchmarks.rows import Trained, load_row
 from model_export import checkpoint
 from model_export.bundle import export_bundle
-from model_export.checkpoint import MODEL_NAME
 from model_export.config import AttentionKind, Recipe, load_recipe, parse_recipe
 from model_export.evaluation import evaluate_bundle
 from model_export.metrics import bleu
@@ -104,8 +103,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     prepare(recipe, run, {})
     vocabulary_size = load_vocabulary(run).vocabulary_size
     network = loud_network(recipe.model, vocabulary_size=vocabulary_size, seed=5)
-    content = {"network": network.state_dict(), "progress": {"seconds": 12.0}}
-    checkpoint.save(run / MODEL_NAME, content)
+    progress = checkpoint.Progress(seconds=12.0)
+    checkpoint.write_model(run, network.config, network.state_dict(), progress)
     export_bundle(recipe, run, run / "bundle")
     verify_bundle(recipe, run, run / "bundle")
     loaded = load_verified(run / "bundle", Device.CPU, Precision.INT8, threads=1)

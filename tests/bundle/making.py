@@ -35,7 +35,7 @@ def prepare_run(run: Path) -> None:
     prepare(RECIPE, run, {})
     vocabulary = load_vocabulary(run)
     network = loud_network(RECIPE.model, vocabulary_size=vocabulary.vocabulary_size, seed=5)
-    checkpoint.save(run / checkpoint.MODEL_NAME, {"network": network.state_dict(), "progress": {}})
+    checkpoint.write_model(run, network.config, network.state_dict(), checkpoint.Progress())
 
 
 def make_bundle(run: Path, bundle: Path) -> None:

@@ -44,7 +44,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     prepare(recipe(), run, {})
     size = load_vocabulary(run).vocabulary_size
     network = loud_network(recipe().model, vocabulary_size=size, seed=5)
-    checkpoint.save(run / checkpoint.MODEL_NAME, {"network": network.state_dict(), "progress": {}})
+    checkpoint.write_model(run, network.config, network.state_dict(), checkpoint.Progress())
     return run
 
 

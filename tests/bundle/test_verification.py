@@ -97,10 +97,16 @@ def test_a_network_that_does_not_fit_the_recipe_is_refused(
     run: Path, bundle: Path, tmp_path: Path
 ) -> None:
     other = Path(shutil.copytree(run, tmp_path / "run"))
-    checkpoint.save(
-        other / checkpoint.MODEL_NAME, {"network": {"embedding.weight": torch.zeros(3)}}
+    # As many heads more or fewer fit the same weights: only the configuration tells.
+    config, weights = checkpoint.load_weights(run)
+    heads = config.model_copy(update={"attention_heads": config.attention_heads * 2})
+    checkpoint.write_model(other, heads, weights, checkpoint.Progress())
+    with pytest.raises(CheckpointError, match=r"model\.pt does not fit recipe tiny: .*_heads=4"):
+        export_bundle(RECIPE, other, bundle)
+    checkpoint.write_model(
+        other, config, weights | {"output_bias": torch.zeros(3)}, checkpoint.Progress()
     )
-    with pytest.raises(CheckpointError, match=r"model\.pt does not fit recipe tiny"):
+    with pytest.raises(CheckpointError, match=r"model\.pt: (?s:.*)output_bias"):
         export_bundle(RECIPE, other, bundle)
     # What was there is still there.
     assert Manifest.read(bundle).verification is not None

@@ -19,9 +19,9 @@ from service.decoding.device import DeviceModel, DeviceState
 from service.decoding.runtime import OnnxModel
 from service.domain import SearchOptions
 from tests.decoding.devices import GRU, SessionNotes, device_graphs
-from tests.export.graphs import IDS, exported
+from tests.export.graphs import exported
 from tests.export.test_company import SOURCES, answers
-from tests.networks import COPYING, Architecture, random_sources, search_options
+from tests.networks import COPYING, IDS, Architecture, random_sources, search_options
 
 ARCHITECTURES = [
     GRU,

@@ -21,19 +21,14 @@ from model_export.model.search import TorchDecoder
 from service.bundle.manifest import Graphs, Precision, Signature
 from service.decoding.runtime import Device, OnnxModel
 from service.decoding.shortlist import NO_CANDIDATE, Shortlist
-from service.domain import SpecialIds
 from tests.networks import (
     END,
     FIRST_WORD,
-    PAD,
-    START,
-    UNKNOWN,
+    IDS,
     loud_network,
     random_sources,
     tiny_config,
 )
-
-IDS = SpecialIds(pad_id=PAD, unk_id=UNKNOWN, start_id=START, end_id=END)
 
 
 @dataclass(frozen=True)
@@ -113,7 +108,7 @@ def exported(
     measured = random_sources([5, 40, 1, 17], vocabulary_size=vocabulary_size, seed=1)
     roundings = measure(network, measured)
     graphs, signature = write_graphs(network, IDS, directory, shortlist, roundings)
-    torch_model = TorchDecoder(network, start_id=START, end_id=END, steps=STEPS)
+    torch_model = TorchDecoder(network, IDS, steps=STEPS)
     return Exported(torch_model, directory, shortlist, graphs, signature, roundings)
 
 

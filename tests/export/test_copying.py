@@ -17,11 +17,11 @@ from service.decoding.contract import DecoderModel
 from service.decoding.runtime import Device, OnnxModel
 from service.decoding.shortlist import Shortlist
 from service.domain import FloatArray
-from tests.export.graphs import IDS, random_shortlist
+from tests.export.graphs import random_shortlist
 from tests.networks import (
     COPYING,
     END,
-    START,
+    IDS,
     UNKNOWN,
     loud_network,
     random_sources,
@@ -136,7 +136,7 @@ def test_what_is_never_produced_is_not_copied(
     """What is left of the probability is shared out by PyTorch, and lost in the graph."""
     network = network_with_gate(-1.0)
     model = exported_to(tmp_path, network, shortlist, precision)
-    torch_model = TorchDecoder(network, start_id=START, end_id=END, steps=STEPS)
+    torch_model = TorchDecoder(network, IDS, steps=STEPS)
     source, options = [50, UNKNOWN, 60, UNKNOWN, END], search_options(5)
     ours, theirs = (
         each.advance(each.encode([source], [options], 5))[1] for each in (model, torch_model)

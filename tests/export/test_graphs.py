@@ -12,8 +12,8 @@ from model_export.bundle import write_graphs
 from model_export.config import AttentionKind, EncoderKind
 from model_export.export.graph import WEIGHTS_NAME, Graph, WeightsFile
 from service.bundle.manifest import Precision
-from tests.export.graphs import IDS, Exported, exported
-from tests.networks import ARCHITECTURES, random_sources, search_options
+from tests.export.graphs import Exported, exported
+from tests.networks import ARCHITECTURES, IDS, random_sources, search_options
 
 CONTROL_FLOW = {"Loop", "If", "Scan"}
 # Operators that ONNX Runtime's CUDA provider has kernels for, at the types used here; what

@@ -12,9 +12,9 @@ from service.decoding.runtime import Device, OnnxModel
 from service.decoding.shortlist import Shortlist
 from service.domain import DecodeRequest, FloatArray
 from service.engine import Engine
-from tests.export.graphs import FREQUENT, IDS, Exported, exported
+from tests.export.graphs import FREQUENT, Exported, exported
 from tests.export.test_company import LIMITS, as_bytes
-from tests.networks import random_sources, search_options
+from tests.networks import IDS, random_sources, search_options
 
 VOCABULARY = 300
 SOURCES = random_sources([5, 1, 17, 40, 9, 3], vocabulary_size=VOCABULARY, seed=4)

@@ -16,12 +16,7 @@ from tests.model.toy_training import ALONE, cost_per_token, toy_pairs, toy_recip
 
 @pytest.fixture
 def network(tokenizer: Tokenizer) -> Seq2Seq:
-    return Seq2Seq(
-        toy_recipe().model,
-        tokenizer.vocabulary_size,
-        pad_id=tokenizer.pad_id,
-        unk_id=tokenizer.unk_id,
-    )
+    return Seq2Seq.of_vocabulary(toy_recipe().model, tokenizer)
 
 
 @pytest.fixture
@@ -34,7 +29,7 @@ def run(tmp_path: Path, tokenizer: Tokenizer) -> Path:
 
 
 def weights(run: Path) -> dict[str, torch.Tensor]:
-    return {name: weight.float() for name, weight in checkpoint.load_model(run)[1].items()}
+    return {name: weight.float() for name, weight in checkpoint.load_weights(run)[1].items()}
 
 
 def mean(run: Path, *steps: int) -> dict[str, torch.Tensor]:

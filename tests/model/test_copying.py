@@ -16,6 +16,7 @@ from tests.networks import (
     COPYING,
     END,
     FIRST_WORD,
+    IDS,
     PAD,
     START,
     UNKNOWN,
@@ -91,7 +92,7 @@ def answered(config: ModelConfig, words: tuple[int, int]) -> float:
         optimizer.zero_grad()
         (cost / 128).backward()
         optimizer.step()
-    model = TorchDecoder(network.eval(), start_id=START, end_id=END)
+    model = TorchDecoder(network.eval(), IDS)
     sources, asked = after_the_mark(words, 50, 1000)
     answers = decode(model, sources.tolist(), search_options(1))
     right = [

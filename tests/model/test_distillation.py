@@ -251,7 +251,7 @@ def test_from_a_teacher_to_a_student_that_starts_with_its_weights(
     assert (run / "vocabulary.spm").read_bytes() == (made / "run/vocabulary.spm").read_bytes()
     assert len(distilled(run)) == sum(1 for _ in read_split(run, Split.TRAIN))
     assert checkpoint.load_progress(run).step == 2
-    assert checkpoint.load_model(run)[0] == load_recipe(recipe).model
+    assert checkpoint.load_weights(run)[0] == load_recipe(recipe).model
 
 
 def test_the_student_of_the_recipes_is_made_as_its_teacher() -> None:

@@ -19,8 +19,7 @@ from service.domain import FloatArray, SearchOptions
 from tests.bundle.making import RECIPE, prepare_run
 from tests.model.test_search import assert_same, rules
 from tests.networks import (
-    END,
-    START,
+    IDS,
     asking,
     loud_network,
     random_sources,
@@ -31,9 +30,7 @@ from tests.reference_search import Logits, beam_search, exhaustive_search
 
 
 def together(networks: Sequence[Seq2Seq]) -> EnsembleDecoder:
-    return EnsembleDecoder(
-        [TorchDecoder(each, start_id=START, end_id=END, steps=3) for each in networks]
-    )
+    return EnsembleDecoder([TorchDecoder(each, IDS, steps=3) for each in networks])
 
 
 def mean_of(networks: Sequence[Seq2Seq], source: Sequence[int]) -> Logits:
@@ -86,7 +83,7 @@ def test_twins_say_what_one_says() -> None:
     network = loud_network(vocabulary_size=12, seed=1)
     sources = random_sources([5, 2], vocabulary_size=12)
     options = search_options(4)
-    alone = decode(TorchDecoder(network, start_id=START, end_id=END), sources, options)
+    alone = decode(TorchDecoder(network, IDS), sources, options)
     twins = decode(together([network, network]), sources, options)
     for one, two in zip(alone, twins, strict=True):
         assert [each.token_ids for each in one] == [each.token_ids for each in two]
@@ -104,11 +101,7 @@ def runs(tmp_path: Path) -> list[Path]:
         prepare_run(run)
         size = load_vocabulary(run).vocabulary_size
         network = loud_network(RECIPE.model, vocabulary_size=size, seed=seed)
-        content = {
-            "network": network.state_dict(),
-            "model": RECIPE.model.model_dump(mode="json"),
-        }
-        checkpoint.save(run / checkpoint.MODEL_NAME, content)
+        checkpoint.write_model(run, network.config, network.state_dict(), checkpoint.Progress())
     return runs
 
 

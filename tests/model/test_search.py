@@ -14,6 +14,7 @@ from tests.networks import (
     ARCHITECTURES,
     COPYING,
     END,
+    IDS,
     PAD,
     START,
     UNKNOWN,
@@ -46,7 +47,7 @@ def rules(options: SearchOptions) -> Rules:
 
 
 def searched(network: Seq2Seq, options: SearchOptions) -> list[list[DecodedHypothesis]]:
-    model: DecoderModel = TorchDecoder(network, start_id=START, end_id=END, steps=3)
+    model: DecoderModel = TorchDecoder(network, IDS, steps=3)
     return decode(model, SOURCES, options)
 
 
@@ -91,7 +92,7 @@ def test_a_wide_beam_is_exhaustive() -> None:
     network = loud_network(vocabulary_size=7, seed=8)
     sources = random_sources([4, 9], vocabulary_size=7)
     options = search_options(160, max_decoding_length=3)
-    model = TorchDecoder(network, start_id=START, end_id=END)
+    model = TorchDecoder(network, IDS)
     for source, found in zip(sources, decode(model, sources, options), strict=True):
         expected = exhaustive_search(asking(network, source), rules(options))
         assert len(expected) == 1 + 3 + 9 + 27 * 4

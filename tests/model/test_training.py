@@ -134,7 +134,7 @@ def test_a_run_begins_with_the_weights_it_starts_from(
     run: Callable[..., object], tmp_path: Path, tokenizer: Tokenizer
 ) -> None:
     run(tmp_path, toy_recipe(max_steps=3, seed=7))
-    _, weights = checkpoint.load_model(tmp_path)
+    _, weights = checkpoint.load_weights(tmp_path)
     for name, weight in started(tmp_path, tokenizer).items():
         assert torch.equal(weight, weights[name].float()), name
 
@@ -143,7 +143,7 @@ def test_a_run_that_is_to_copy_may_start_from_one_that_does_not(
     run: Callable[..., object], tmp_path: Path, tokenizer: Tokenizer
 ) -> None:
     run(tmp_path, toy_recipe(max_steps=3, seed=7))
-    _, weights = checkpoint.load_model(tmp_path)
+    _, weights = checkpoint.load_weights(tmp_path)
     begun = started(tmp_path, tokenizer, copies=True)
     assert begun.keys() - weights.keys() == {
         "decoder.copy_gate.linear.weight",
@@ -246,12 +246,7 @@ def test_two_processes_train_one_network(tmp_path: Path, sentencepiece_file: Pat
 
 def untrained(tokenizer: Tokenizer) -> Seq2Seq:
     torch.manual_seed(1)
-    return Seq2Seq(
-        toy_recipe().model,
-        tokenizer.vocabulary_size,
-        pad_id=tokenizer.pad_id,
-        unk_id=tokenizer.unk_id,
-    )
+    return Seq2Seq.of_vocabulary(toy_recipe().model, tokenizer)
 
 
 def scored_run(

@@ -7,14 +7,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from service.decoding.contract import (
-    BatchState,
-    Chunk,
-    HostModel,
-    first_state,
-    pad_sources,
-    padded_width,
-)
+from service.decoding.beginning import first_state, pad_sources
+from service.decoding.contract import BatchState, Chunk, padded_width
+from service.decoding.host import HostModel
 from service.domain import FloatArray, SearchOptions
 from tests.reference_search import Hypothesis, Rules, beam_step, is_finished
 

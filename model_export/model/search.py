@@ -22,15 +22,10 @@ from model_export.model.copying import mixture
 from model_export.model.decoder import Source
 from model_export.model.encoder import source_mask
 from model_export.model.seq2seq import Seq2Seq
-from service.decoding.contract import (
-    BatchState,
-    Chunk,
-    HostModel,
-    VocabularyModel,
-    first_state,
-    pad_sources,
-    search_is_over,
-)
+from service.decoding.beginning import first_state, pad_sources
+from service.decoding.contract import BatchState, Chunk, VocabularyModel
+from service.decoding.ending import search_is_over
+from service.decoding.host import HostModel
 from service.domain import SearchOptions, SpecialIds
 
 

@@ -24,16 +24,10 @@ from typing import Any, Self
 
 import numpy as np
 
+from service.decoding.beginning import first_state, pad_sources
 from service.decoding.buckets import Bucket
-from service.decoding.contract import (
-    BatchState,
-    Chunk,
-    HostModel,
-    Part,
-    VocabularyModel,
-    first_state,
-    pad_sources,
-)
+from service.decoding.contract import BatchState, Chunk, Part, VocabularyModel
+from service.decoding.host import HostModel
 from service.decoding.pool import Pool
 from service.decoding.runtime import Buffer, Device, Session, device_of, open_session
 from service.domain import IntArray, SearchOptions, SpecialIds

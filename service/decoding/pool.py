@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from service.decoding.buckets import Bucket
-from service.decoding.contract import BatchState, Chunk, judged, padded_width
+from service.decoding.contract import BatchState, Chunk, padded_width
+from service.decoding.ending import judged
 from service.decoding.runtime import Buffer, Device, Session, allocate
 from service.domain import IntArray
 

@@ -13,15 +13,10 @@ from typing import Any, Protocol
 import numpy as np
 import onnxruntime
 
-from service.decoding.contract import (
-    BatchState,
-    Chunk,
-    HostModel,
-    VocabularyModel,
-    first_state,
-    judged,
-    pad_sources,
-)
+from service.decoding.beginning import first_state, pad_sources
+from service.decoding.contract import BatchState, Chunk, VocabularyModel
+from service.decoding.ending import judged
+from service.decoding.host import HostModel
 from service.decoding.shortlist import Shortlist
 from service.domain import SearchOptions, SpecialIds
 from service.errors import BundleDamaged, SettingsError

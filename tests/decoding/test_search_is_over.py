@@ -7,7 +7,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.decoding.contract import BatchState, first_state, search_is_over
+from service.decoding.beginning import first_state
+from service.decoding.contract import BatchState
+from service.decoding.ending import search_is_over
 from tests.networks import search_options
 
 K = 3

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.decoding.contract import BatchState, concatenate, take, with_slots
+from service.decoding.contract import BatchState
+from service.decoding.host import concatenate, take, with_slots
 from service.domain import DecodeRequest
 from tests.engine.scenes import options, request, requests
 from tests.fakes import TableModel

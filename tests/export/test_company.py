@@ -9,7 +9,8 @@ import pytest
 
 from model_export.config import AttentionKind, EncoderKind
 from service.bundle.manifest import Precision
-from service.decoding.contract import BatchState, DecoderModel, concatenate, take, with_slots
+from service.decoding.contract import BatchState, DecoderModel
+from service.decoding.host import concatenate, take, with_slots
 from service.decoding.runtime import OnnxModel
 from service.domain import DecodedHypothesis, DecodeRequest, SearchOptions
 from service.engine import Engine, EngineLimits

@@ -7,7 +7,7 @@ from model_export.bundle import write_graphs
 from model_export.config import AttentionKind, EncoderKind
 from service.bundle.manifest import Precision
 from service.decoding.batch import decode
-from service.decoding.contract import take
+from service.decoding.host import take
 from service.decoding.runtime import Device, OnnxModel
 from service.decoding.shortlist import Shortlist
 from service.domain import DecodeRequest, FloatArray

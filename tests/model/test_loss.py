@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from model_export.model import loss
+from model_export.model import chunked
 from model_export.model.loss import Copying, smoothed_cross_entropy
 
 N, D, V = 11, 6, 9
@@ -24,7 +24,7 @@ def case() -> tuple[Tensor, Tensor, Tensor, Tensor]:
 def test_it_is_the_cross_entropy_of_pytorch(
     smoothing: float, chunk_rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loss, "CHUNK_ROWS", chunk_rows)
+    monkeypatch.setattr(chunked, "CHUNK_ROWS", chunk_rows)
     features, weight, bias, targets = case()
     ours = smoothed_cross_entropy(features, weight, bias, targets, smoothing)
     # A factor, as when the cost is divided by the batch's tokens.
@@ -70,7 +70,7 @@ def copying_case() -> Copying:
 def test_of_a_mixture_it_is_the_cost_by_autograd(
     smoothing: float, chunk_rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loss, "CHUNK_ROWS", chunk_rows)
+    monkeypatch.setattr(chunked, "CHUNK_ROWS", chunk_rows)
     features, weight, bias, targets = case()
     copying = copying_case()
     ours = smoothed_cross_entropy(features, weight, bias, targets, smoothing, copying)

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from model_export.model import r_drop
+from model_export.model import chunked
 from model_export.model.loss import smoothed_cross_entropy
 from model_export.model.r_drop import r_drop_cross_entropy
 
@@ -39,7 +39,7 @@ def r_drop_twin(logits: Tensor, targets: Tensor, smoothing: float, alpha: float)
 def test_r_drop_is_its_papers_cost(
     alpha: float, chunk_rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(r_drop, "CHUNK_ROWS", chunk_rows)
+    monkeypatch.setattr(chunked, "CHUNK_ROWS", chunk_rows)
     features, weight, bias, targets = case()
     ours = r_drop_cross_entropy(features, weight, bias, targets, 0.1, alpha)
     (ours * 0.3).backward()  # type: ignore[no-untyped-call]  # torch has no types for it

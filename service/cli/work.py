@@ -23,6 +23,9 @@ from service.cli.status import FAILED, INTERRUPTED, OK, CommandFailed
 from service.cli.terms import TermCount, add_terms, fields_of
 from service.settings import Settings, load_settings
 
+# Rows of a worker where nobody waits for a single answer: a chunk of so many takes longer than one
+# of what a service decodes at a time, and a sentence of it takes less.
+_BATCH_SOURCES = 64
 # In this process nobody else asks, and nobody gives up: what is in flight bounds the queue.
 _UNBOUNDED = 2**31
 _PATIENCE_S = 3600.0
@@ -183,6 +186,7 @@ def settings_for_one(settings: Settings) -> Settings:
     """Settings of a service that nobody else asks."""
     return settings.model_copy(
         update={
+            "max_batch_sources": settings.max_batch_sources or _BATCH_SOURCES,
             "max_queue_sources": _UNBOUNDED,
             "max_queue_tokens": _UNBOUNDED,
             "max_body_bytes": _UNBOUNDED,

@@ -38,7 +38,7 @@ class Server:
         if self.refusals:
             return self.refusals.pop()
         if "bad" in mine:
-            return httpx.Response(413, json={"error": "text 0: too long", "code": "too_large"})
+            return httpx.Response(413, json={"error": "too long", "code": "too_large"})
         return httpx.Response(200, json={"translatedText": [text.upper() for text in mine]})
 
 
@@ -63,14 +63,23 @@ def ask(server: Server, batches: list[list[str]]) -> tuple[list[str], Exception 
     return taken, None
 
 
-@given(st.lists(st.lists(st.text(max_size=5).filter(lambda text: text != "bad"), max_size=200)))
+@given(st.lists(st.lists(st.text(max_size=5).filter(lambda text: text != "bad"), max_size=300)))
 def test_every_text_is_answered_once_and_in_order(batches: list[list[str]]) -> None:
     server = Server(shuffled=True)
     taken, error = ask(server, batches)
     assert error is None
     assert taken == [text.upper() for batch in batches for text in batch]
-    assert all(1 <= len(texts) <= 64 for texts in server.asked)
+    assert all(1 <= len(texts) <= 128 for texts in server.asked)
     assert server.most_at_once <= 8
+
+
+@given(st.lists(st.text(max_size=9), min_size=1, max_size=300))
+def test_texts_of_like_length_share_a_request(texts: list[str]) -> None:
+    server = Server()
+    assert ask(server, [texts]) == ([text.upper() for text in texts], None)
+    lengths = [len(text) for asked in server.asked for text in asked]
+    assert lengths == sorted(map(len, texts), reverse=True)
+    assert len(server.asked) == -(-len(texts) // 128)
 
 
 def test_others_go_on_while_one_takes_long() -> None:
@@ -78,14 +87,14 @@ def test_others_go_on_while_one_takes_long() -> None:
         others = asyncio.Event()
 
         async def __call__(self, request: httpx.Request) -> httpx.Response:
-            if b'"0"' in request.content:
+            if b'"0000"' in request.content:
                 await self.others.wait()
             answer = await super().__call__(request)
             if len(self.asked) == 31:
                 self.others.set()
             return answer
 
-    texts = [str(number) for number in range(32 * 64)]
+    texts = [f"{number:04}" for number in range(32 * 128)]
     assert ask(FirstWaits(), [texts]) == (texts, None)
 
 
@@ -105,7 +114,26 @@ def test_a_busy_server_is_asked_again() -> None:
 def test_what_came_before_a_failure_is_taken() -> None:
     taken, error = ask(Server(shuffled=True), [["one"], ["two", "three"], ["bad"], ["four"]])
     assert taken == ["ONE", "TWO", "THREE"]
-    assert str(error) == "texts 4 to 4: text 0: too long"
+    assert str(error) == "text 4: too long"
+
+
+@given(st.lists(st.text(max_size=9) | st.just("bad"), max_size=300))
+def test_all_texts_before_the_first_bad_one_are_taken(texts: list[str]) -> None:
+    taken, error = ask(Server(shuffled=True), [texts])
+    if "bad" in texts:
+        good = texts[: texts.index("bad")]
+        assert str(error) == f"text {len(good) + 1}: too long"
+    else:
+        good = texts
+        assert error is None
+    assert taken == [text.upper() for text in good]
+
+
+def test_a_server_that_takes_few_texts_at_once_is_asked_for_half_of_them() -> None:
+    too_many = httpx.Response(413, json={"error": "q has 3 texts; the limit is 2"})
+    server = Server([too_many])
+    assert ask(server, [["one", "two", "three"]]) == (["ONE", "TWO", "THREE"], None)
+    assert server.asked == [["three", "one", "two"], ["one"], ["two", "three"]]
 
 
 @pytest.mark.parametrize(

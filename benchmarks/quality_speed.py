@@ -21,9 +21,10 @@ from benchmarks.peers.protocol import Child, python_module
 from benchmarks.peers.text_job import CONVERTED
 from benchmarks.report import Report, Row
 from benchmarks.translators import Manner, Ours, Peer, Translator
-from model_export.config import CorpusFiles, direction_of, parse_recipe
+from model_export.config import CorpusFiles
 from model_export.corpus.reading import FilesReader
 from model_export.metrics import bleu
+from model_export.recipe import direction_of, parse_recipe
 from service.bundle import Bundle, Provider, load_bundle
 from service.domain import Direction
 

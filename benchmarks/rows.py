@@ -11,10 +11,10 @@ from benchmarks.interleave import Contestant
 from benchmarks.peers.engine_peer import forced_length
 from model_export import checkpoint
 from model_export.checkpoint import MODEL_NAME
-from model_export.config import Recipe, parse_recipe
 from model_export.corpus import Split, read_report, read_split
 from model_export.dataset import Batch
 from model_export.model.seq2seq import Seq2Seq
+from model_export.recipe import Recipe, parse_recipe
 from model_export.vocabulary import MODEL_NAME as VOCABULARY
 from service.bundle.loader import Bundle, load_verified
 from service.bundle.manifest import Precision

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from model_export.config import load_recipe
 from model_export.errors import ExportError
+from model_export.recipe import load_recipe
 from service.bundle.manifest import Precision
 from service.errors import ServiceError
 

@@ -9,7 +9,6 @@ import onnx
 from onnx import helper
 
 from model_export import checkpoint
-from model_export.config import Recipe
 from model_export.corpus import CorpusReport, read_report
 from model_export.dataset import dev_sources, source_prefixes
 from model_export.errors import CheckpointError
@@ -24,6 +23,7 @@ from model_export.export.ranges import measure
 from model_export.export.rearrange import rearrange_graph
 from model_export.marks import mark_ids
 from model_export.model.seq2seq import Seq2Seq
+from model_export.recipe import Recipe
 from model_export.shortlist import build_shortlist, lists_sources
 from model_export.vocabulary import MODEL_NAME as VOCABULARY_NAME
 from model_export.vocabulary import load_vocabulary

@@ -1,23 +1,11 @@
-"""Training recipes: typed TOML, checked once, unknown keys refused.
+"""The sections of a recipe: typed, checked once, unknown keys refused."""
 
-A recipe says everything that decides what a model becomes: its data, vocabulary,
-architecture, optimisation and default search. It is copied into the bundle it made.
-"""
-
-import tomllib
-from collections.abc import Sequence
 from enum import StrEnum
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from model_export.errors import RecipeError
-from service.domain import Direction, Task
-
-# Control symbols of a vocabulary whose model obeys marks.
-TERM_BEGIN, TERM_END = "<term>", "</term>"
-PLACEHOLDERS = tuple(f"<x{number}>" for number in range(1, 9))
+from service.domain import Direction
 
 
 class EncoderKind(StrEnum):
@@ -43,11 +31,13 @@ class AttentionKind(StrEnum):
     ADDITIVE = "additive"
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """One table of a recipe."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
-class CorpusFiles(_Section):
+class CorpusFiles(Section):
     """One aligned corpus: two plain files, or two columns of a TSV; `.gz` too."""
 
     name: str
@@ -87,7 +77,7 @@ class CorpusFiles(_Section):
         return self
 
 
-class ReversedDigits(_Section):
+class ReversedDigits(Section):
     """The toy task: `3 1 4` becomes `4 1 3`."""
 
     name: str = "reversed-digits"
@@ -101,13 +91,16 @@ class ReversedDigits(_Section):
     origin: str = "made by this project"
 
 
-class DataConfig(_Section):
+CorpusConfig = CorpusFiles | ReversedDigits
+
+
+class DataConfig(Section):
     """What a model learns from, and how its lines are cleaned."""
 
-    train: tuple[CorpusFiles | ReversedDigits, ...] = Field(min_length=1)
-    dev: tuple[CorpusFiles | ReversedDigits, ...] = ()
+    train: tuple[CorpusConfig, ...] = Field(min_length=1)
+    dev: tuple[CorpusConfig, ...] = ()
     """Development data; without it, `dev_fraction` of the training sources is set aside."""
-    test: tuple[CorpusFiles | ReversedDigits, ...] = ()
+    test: tuple[CorpusConfig, ...] = ()
     dev_fraction: Annotated[float, Field(ge=0, lt=0.5)] = 0.01
     max_words: Annotated[int, Field(ge=1)] = 100
     """Training pairs with a longer side are dropped and counted."""
@@ -122,7 +115,7 @@ class DataConfig(_Section):
     """Drop pairs with an empty side instead of refusing the file."""
 
 
-class VocabularyConfig(_Section):
+class VocabularyConfig(Section):
     """The joint SentencePiece vocabulary of source and target."""
 
     size: Annotated[int, Field(ge=300)]
@@ -130,7 +123,7 @@ class VocabularyConfig(_Section):
     character_coverage: Annotated[float, Field(gt=0, le=1)] = 0.9998
 
 
-class MarksConfig(_Section):
+class MarksConfig(Section):
     """Marks in the source that the model is taught to obey; see `model_export.marks`."""
 
     terms: Annotated[float, Field(ge=0, le=1)] = 0.1
@@ -139,7 +132,7 @@ class MarksConfig(_Section):
     """Share repeated with placeholders on both sides."""
 
 
-class ModelConfig(_Section):
+class ModelConfig(Section):
     """The network. D is `size`: embeddings, encoder outputs and decoder states alike."""
 
     # For `copy`, which Pydantic's models have a method of.
@@ -185,7 +178,7 @@ class DistillationMode(StrEnum):
     CLOSEST = "closest"
 
 
-class DistillationConfig(_Section):
+class DistillationConfig(Section):
     """Targets in a teacher's words beside the corpus's own; see `model_export.distillation`."""
 
     teachers: tuple[str, ...] = Field(min_length=1)
@@ -200,7 +193,7 @@ class DistillationConfig(_Section):
     """How often each pair is learned with the corpus's own target, too."""
 
 
-class TeacherForcing(_Section):
+class TeacherForcing(Section):
     """How often the decoder is fed the reference instead of its own prediction.
 
     1.0 is teacher forcing, 0.0 is free running, and in between each position tosses a coin
@@ -218,7 +211,7 @@ class TeacherForcing(_Section):
         return self.start + (self.end - self.start) * progress
 
 
-class TrainingConfig(_Section):
+class TrainingConfig(Section):
     """Optimisation."""
 
     start_from: str | None = None
@@ -255,7 +248,7 @@ class TrainingConfig(_Section):
     """Checkpoints, the best dev scores, whose weights are averaged at the end."""
 
 
-class SearchConfig(_Section):
+class SearchConfig(Section):
     """Defaults the bundle is served with; lengths do not count the end mark."""
 
     beam_size: Annotated[int, Field(ge=1)] = 4
@@ -264,7 +257,7 @@ class SearchConfig(_Section):
     max_decoding_length: Annotated[int, Field(ge=1)] = 256
 
 
-class ShortlistConfig(_Section):
+class ShortlistConfig(Section):
     """Which tokens the int8 graphs score; see `model_export.shortlist`."""
 
     frequent: Annotated[int, Field(ge=64, multiple_of=64)] = 512
@@ -273,7 +266,7 @@ class ShortlistConfig(_Section):
     """Further tokens that each token of the source brings."""
 
 
-class LimitsConfig(_Section):
+class LimitsConfig(Section):
     """What the served model accepts."""
 
     max_source_tokens: Annotated[int, Field(ge=1)] = 256
@@ -282,7 +275,7 @@ class LimitsConfig(_Section):
     max_beam_size: Annotated[int, Field(ge=1)] = 16
 
 
-class Card(_Section):
+class Card(Section):
     """What the model card says beyond the figures."""
 
     description: str
@@ -290,120 +283,3 @@ class Card(_Section):
     """Licence of the weights."""
     attribution: tuple[str, ...] = ()
     limitations: str = ""
-
-
-class Recipe(_Section):
-    """One model, from data to bundle."""
-
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")
-    version: str = "1"
-    task: Task
-    directions: tuple[Direction, ...] = Field(min_length=1)
-    """What the model does; with several target languages each source begins with a mark that
-    names its own (Johnson et al. 2017)."""
-    data: DataConfig
-    vocabulary: VocabularyConfig
-    marks: MarksConfig | None = None
-    """None: the model knows no marks."""
-    model: ModelConfig = ModelConfig()
-    training: TrainingConfig
-    distillation: DistillationConfig | None = None
-    """None: targets are the corpus's."""
-    search: SearchConfig = SearchConfig()
-    shortlist: ShortlistConfig = ShortlistConfig()
-    limits: LimitsConfig = LimitsConfig()
-    card: Card
-
-    @model_validator(mode="after")
-    def _directions_fit(self) -> "Recipe":
-        for direction in self.directions:
-            if any(character.isspace() for character in str(direction).replace(" ", "", 1)):
-                raise ValueError(f"direction {direction} has white space in a language code")
-            if (self.task is Task.TRANSLATION) != (direction.target is not None):
-                raise ValueError("a direction has a target with task = 'translation' only")
-        if len(set(self.directions)) < len(self.directions):
-            raise ValueError("directions has one of them twice")
-        for corpus in (*self.data.train, *self.data.dev, *self.data.test):
-            if direction_of(corpus, self.directions) not in self.directions:
-                raise ValueError(f"corpus {corpus.name!r} has a direction that the recipe has not")
-        return self
-
-    @model_validator(mode="after")
-    def _one_cost(self) -> "Recipe":
-        if self.model.copies and self.training.r_drop:
-            raise ValueError("r_drop compares what is generated; it cannot be had with copy = true")
-        return self
-
-    def with_seed(self, seed: int) -> "Recipe":
-        """The same recipe with another seed, under a name of its own."""
-        training = self.training.model_copy(update={"seed": seed})
-        return self.model_copy(update={"name": f"{self.name}-seed-{seed}", "training": training})
-
-    @property
-    def target_marks(self) -> dict[str, str]:
-        """The control symbol of each target language; {} when there is only one."""
-        targets = dict.fromkeys(each.target for each in self.directions if each.target)
-        return {target: f"<2{target}>" for target in targets} if len(targets) > 1 else {}
-
-    @property
-    def control_symbols(self) -> tuple[str, ...]:
-        """Pieces of the vocabulary that no text is encoded to."""
-        marks = () if self.marks is None else (TERM_BEGIN, TERM_END, *PLACEHOLDERS)
-        return (*self.target_marks.values(), *marks)
-
-
-def direction_of(
-    corpus: CorpusFiles | ReversedDigits, directions: Sequence[Direction]
-) -> Direction:
-    """The direction of a corpus's pairs, of a recipe with `directions`.
-
-    Raises:
-        ValueError: The corpus says none and the recipe has several.
-    """
-    if corpus.direction is not None:
-        return corpus.direction
-    if len(directions) > 1:
-        raise ValueError(f"corpus {corpus.name!r} has to say its direction: there are several")
-    return directions[0]
-
-
-def load_recipe(path: Path) -> Recipe:
-    """Read a recipe; one that `extends` another says only what it changes.
-
-    Raises:
-        RecipeError: The file or the one that it extends cannot be read, is not TOML, or a key is
-            missing, unknown or out of range; the message names the file and each key.
-    """
-    try:
-        values = _read_toml(path)
-        base = values.pop("extends", None)
-        # What the other extends would be an unknown key: one step is plain, several are a maze.
-        extended = {} if base is None else _read_toml(path.parent / str(base))
-        return parse_recipe(_changed(extended, values))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecipeError) as error:
-        raise RecipeError(f"recipe {path}: {error}") from error
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    return tomllib.loads(path.read_text(encoding="utf-8"))
-
-
-def _changed(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """`base` with `changes` put over it: tables key by key, all else (lists, too) as a whole."""
-    merged = dict(base)
-    for key, value in changes.items():
-        both = isinstance(value, dict) and isinstance(base.get(key), dict)
-        merged[key] = _changed(base[key], value) if both else value
-    return merged
-
-
-def parse_recipe(values: dict[str, Any]) -> Recipe:
-    """A recipe from the plain values of a TOML document, or `RecipeError`."""
-    try:
-        return Recipe.model_validate(values)
-    except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(str(part) for part in item['loc']) or 'recipe'}: {item['msg']}"
-            for item in error.errors()
-        )
-        raise RecipeError(problems) from error

@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from model_export.config import Recipe
 from model_export.corpus import Line, Split, read_split
 from model_export.distillation import training_lines
 from model_export.errors import TrainingError
 from model_export.marks import Marked, marked_pairs
+from model_export.recipe import Recipe
 from model_export.subwords import SubwordSampler
 from model_export.vocabulary import MODEL_NAME
 from service.domain import Direction, IntArray

@@ -22,10 +22,11 @@ from typing import Any
 
 from tqdm import tqdm
 
-from model_export.config import DistillationConfig, DistillationMode, Recipe
+from model_export.config import DistillationConfig, DistillationMode
 from model_export.corpus import Line, Split, read_report, read_split
 from model_export.errors import CorpusError, RecipeError
 from model_export.metrics import sentence_bleu
+from model_export.recipe import Recipe
 from service.domain import SearchOptions
 
 logger = logging.getLogger(__name__)

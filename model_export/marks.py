@@ -19,8 +19,9 @@ from typing import NamedTuple
 import numpy as np
 
 from model_export.alignment import translation_table
-from model_export.config import PLACEHOLDERS, TERM_BEGIN, TERM_END, MarksConfig
+from model_export.config import MarksConfig
 from model_export.corpus import Line
+from model_export.recipe import PLACEHOLDERS, TERM_BEGIN, TERM_END
 from service.domain import IntArray, MarkIds
 from service.text.marks import Placeholder, Term, encode_marked
 from service.text.normalise import Span

@@ -4,8 +4,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from model_export.config import Recipe
 from model_export.corpus import CorpusReport, prepare_corpus
+from model_export.recipe import Recipe
 from model_export.vocabulary import copy_vocabulary, prepare_vocabulary
 
 

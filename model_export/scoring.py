@@ -9,12 +9,12 @@ from statistics import fmean
 
 from tqdm import tqdm
 
-from model_export.config import Recipe
 from model_export.corpus import Line, Split, read_corpora, read_split
 from model_export.dataset import source_prefixes
 from model_export.metrics import Score, bleu, chrf, rouge
 from model_export.model.search import TorchDecoder
 from model_export.model.seq2seq import Seq2Seq
+from model_export.recipe import Recipe
 from service.decoding.batch import decode
 from service.decoding.contract import DecoderModel
 from service.domain import SearchOptions, Task

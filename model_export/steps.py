@@ -22,13 +22,13 @@ from model_export.averaging import average_run
 from model_export.bundle import export_bundle
 from model_export.calibration import calibrate_bundle, record_confidence
 from model_export.card import write_card
-from model_export.config import Recipe
 from model_export.dataset import load_pairs
 from model_export.distillation import distil
 from model_export.ensemble import load_ensemble
 from model_export.evaluation import evaluate_bundle, record_scores
 from model_export.model.seq2seq import Seq2Seq
 from model_export.preparation import prepare
+from model_export.recipe import Recipe
 from model_export.scoring import dev_scorer, score_corpora
 from model_export.teacher import Teacher
 from model_export.training import join_processes, train

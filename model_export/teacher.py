@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Self
 
 from model_export import checkpoint
-from model_export.config import Recipe
 from model_export.corpus import Line
 from model_export.corpus.reading import file_sha256
 from model_export.dataset import source_prefixes
 from model_export.ensemble import load_ensemble
 from model_export.errors import RecipeError
+from model_export.recipe import Recipe
 from service.bundle.loader import load_verified
 from service.bundle.manifest import MANIFEST_NAME, Precision
 from service.cores import usable_cores

@@ -23,10 +23,11 @@ from tqdm import tqdm
 
 from model_export import checkpoint
 from model_export.checkpoint import Progress
-from model_export.config import Recipe, TrainingConfig
+from model_export.config import TrainingConfig
 from model_export.dataset import Batch, Place, TrainingPairs, training_batches
 from model_export.errors import CheckpointError, TrainingError
 from model_export.model.seq2seq import Seq2Seq
+from model_export.recipe import Recipe
 from service.text.tokenizer import Tokenizer
 
 

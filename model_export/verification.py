@@ -18,10 +18,10 @@ import numpy as np
 from tqdm import tqdm
 
 from model_export.bundle import digests, load_rounded
-from model_export.config import Recipe
 from model_export.dataset import dev_sources
 from model_export.errors import VerificationError
 from model_export.model.search import TorchDecoder
+from model_export.recipe import Recipe
 from model_export.vocabulary import load_vocabulary
 from service.bundle.golden import SCORE_TOLERANCE, GoldenCase, check_golden, write_golden
 from service.bundle.loader import load_model

@@ -77,9 +77,9 @@ def eager_model(manifest: Manifest, threads: int) -> DecoderModel:
     """The network that a bundle was made of, in eager PyTorch, with random weights."""
     import torch
 
-    from model_export.config import parse_recipe
     from model_export.model.search import TorchDecoder
     from model_export.model.seq2seq import Seq2Seq
+    from model_export.recipe import parse_recipe
 
     # Threads that are started from now on take this number over.
     torch.set_num_threads(threads)

@@ -16,7 +16,7 @@ from typing import BinaryIO, NamedTuple, Self
 
 from tqdm import tqdm
 
-from model_export.config import CorpusFiles, DataConfig, ReversedDigits, direction_of
+from model_export.config import CorpusFiles, DataConfig, ReversedDigits
 from model_export.corpus.cleaning import Cleaner, Kept, Reason, Split
 from model_export.corpus.digits import DigitsReader
 from model_export.corpus.reading import FilesReader, PairReader, file_sha256, read_lines
@@ -28,6 +28,7 @@ from model_export.corpus.report import (
     read_report,
 )
 from model_export.errors import CorpusError
+from model_export.recipe import direction_of
 from service.domain import Direction
 
 logger = logging.getLogger(__name__)

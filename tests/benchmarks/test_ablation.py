@@ -25,10 +25,11 @@ from benchmarks.resampling import intervals
 from benchmarks.rows import Trained, load_row
 from model_export import checkpoint
 from model_export.bundle import export_bundle
-from model_export.config import AttentionKind, Recipe, load_recipe, parse_recipe
+from model_export.config import AttentionKind
 from model_export.evaluation import evaluate_bundle
 from model_export.metrics import bleu
 from model_export.preparation import prepare
+from model_export.recipe import Recipe, load_recipe, parse_recipe
 from model_export.verification import verify_bundle
 from model_export.vocabulary import load_vocabulary
 from service.bundle.loader import load_verified

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from model_export import checkpoint
 from model_export.bundle import export_bundle
-from model_export.config import Recipe, parse_recipe
 from model_export.preparation import prepare
+from model_export.recipe import Recipe, parse_recipe
 from model_export.verification import verify_bundle
 from model_export.vocabulary import load_vocabulary
 from tests.networks import loud_network, tiny_config

@@ -6,10 +6,10 @@ import pytest
 
 from model_export import checkpoint
 from model_export.bundle import export_bundle
-from model_export.config import PLACEHOLDERS, TERM_BEGIN, TERM_END, Recipe, parse_recipe
 from model_export.dataset import load_pairs
 from model_export.evaluation import answer_lines
 from model_export.preparation import prepare
+from model_export.recipe import PLACEHOLDERS, TERM_BEGIN, TERM_END, Recipe, parse_recipe
 from model_export.verification import verify_bundle
 from model_export.vocabulary import load_vocabulary
 from service.bundle.loader import Bundle, Provider, load_bundle

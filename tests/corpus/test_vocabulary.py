@@ -8,9 +8,10 @@ import sentencepiece
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_export.config import Recipe, VocabularyConfig, parse_recipe
+from model_export.config import VocabularyConfig
 from model_export.errors import CorpusError, RecipeError
 from model_export.preparation import prepare
+from model_export.recipe import Recipe, parse_recipe
 from model_export.vocabulary import load_vocabulary, prepare_vocabulary, train_vocabulary
 from service.text.normalise import normalise
 

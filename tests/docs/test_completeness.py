@@ -10,7 +10,7 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel
 
-from model_export.config import Recipe, parse_recipe
+from model_export.recipe import Recipe, parse_recipe
 from service.bundle.golden import GoldenCase
 from service.bundle.manifest import Manifest
 from tests.docs.pages import ROOT, blocks, code_words, explained

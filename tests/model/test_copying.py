@@ -5,11 +5,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from model_export.config import ModelConfig, parse_recipe
+from model_export.config import ModelConfig
 from model_export.errors import RecipeError
 from model_export.model.copying import copied_mass, mixture
 from model_export.model.search import TorchDecoder
 from model_export.model.seq2seq import Seq2Seq
+from model_export.recipe import parse_recipe
 from service.decoding.batch import decode
 from tests.model.toy_training import toy_recipe
 from tests.networks import (

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from model_export import checkpoint, distillation
 from model_export.__main__ import main
-from model_export.config import Recipe, load_recipe, parse_recipe
 from model_export.corpus import Line, Split, read_split
 from model_export.dataset import load_pairs
 from model_export.distillation import TARGETS_NAME, closest, distil, training_lines
 from model_export.errors import CorpusError, RecipeError
 from model_export.metrics import sentence_bleu
 from model_export.preparation import prepare
+from model_export.recipe import Recipe, load_recipe, parse_recipe
 from model_export.teacher import Teacher
 from model_export.vocabulary import load_vocabulary
 from service.bundle.manifest import Precision

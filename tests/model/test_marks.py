@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_export.config import PLACEHOLDERS, TERM_BEGIN, TERM_END, MarksConfig, VocabularyConfig
+from model_export.config import MarksConfig, VocabularyConfig
 from model_export.corpus import Line
 from model_export.marks import Marked, _blocks, mark_ids, marked_pairs
+from model_export.recipe import PLACEHOLDERS, TERM_BEGIN, TERM_END
 from model_export.vocabulary import train_vocabulary
 from service.domain import Direction
 from service.text.tokenizer import Tokenizer

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model_export import checkpoint
-from model_export.config import Recipe, VocabularyConfig, parse_recipe
+from model_export.config import VocabularyConfig
 from model_export.dataset import Pairs, load_pairs
 from model_export.model.seq2seq import Seq2Seq
 from model_export.preparation import prepare
+from model_export.recipe import Recipe, parse_recipe
 from model_export.subwords import SubwordSampler
 from model_export.training import train
 from model_export.vocabulary import load_vocabulary, train_vocabulary

@@ -14,9 +14,9 @@ import pytest
 import torch
 
 from model_export import checkpoint, training
-from model_export.config import Recipe
 from model_export.errors import CheckpointError, TrainingError
 from model_export.model.seq2seq import Seq2Seq
+from model_export.recipe import Recipe
 from model_export.training import learning_rate, train
 from service.text.tokenizer import Tokenizer
 from tests.model.toy_training import ALONE, cost_per_token, toy_pairs, toy_recipe

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from model_export.config import Recipe, parse_recipe
 from model_export.dataset import Pairs, collate
 from model_export.model.seq2seq import Seq2Seq
+from model_export.recipe import Recipe, parse_recipe
 from model_export.training import Process, _Trainer, join_processes
 from service.text.tokenizer import Tokenizer
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from model_export.config import load_recipe, parse_recipe
 from model_export.errors import RecipeError
+from model_export.recipe import load_recipe, parse_recipe
 
 RECIPES = sorted((Path(__file__).parents[2] / "model_export" / "recipes").glob("*.toml"))
 TOY = next(path for path in RECIPES if path.stem == "reversed-digits")
@@ -37,6 +37,46 @@ def test_a_recipe_that_extends_another_is_that_one_with_its_changes(tmp_path: Pa
     base["model"]["attention"] = "dot"
     base["data"]["train"] = [{"generator": "reversed_digits", "count": 7}]
     assert load_recipe(tmp_path / "my.toml") == parse_recipe(base)
+
+
+def test_what_a_recipe_adds_stands_behind_what_the_other_has(tmp_path: Path) -> None:
+    base = toy()
+    (tmp_path / "base.toml").write_bytes(TOY.read_bytes())
+    more = [{"generator": "reversed_digits", "count": count} for count in (7, 8)]
+    (tmp_path / "my.toml").write_text(
+        'extends = "base.toml"\nadd.card.attribution = ["me"]\n'
+        '[[add.data.train]]\ngenerator = "reversed_digits"\ncount = 7\n'
+        '[[add.data.train]]\ngenerator = "reversed_digits"\ncount = 8\n'
+        '[card]\nattribution = ["them"]\n'
+    )
+    base["data"]["train"] += more
+    base["card"]["attribution"] = ["them", "me"]
+    assert load_recipe(tmp_path / "my.toml") == parse_recipe(base)
+
+
+@pytest.mark.parametrize(
+    ("added", "message"),
+    [
+        ("add.data.trian = [1]", "add.data.trian: there is no such list to add to"),
+        ("add.training.seed = [1]", "add.training.seed: there is no such list to add to"),
+        ("add.data.train = 1", "add.data.train: there is no such list to add to"),
+        ("add.data = [1]", "add.data: there is no such list to add to"),
+        ("add = 1", "add: there is no such list to add to"),
+    ],
+)
+def test_what_cannot_be_added_to_is_named(tmp_path: Path, added: str, message: str) -> None:
+    (tmp_path / "base.toml").write_bytes(TOY.read_bytes())
+    path = tmp_path / "my.toml"
+    path.write_text(f'extends = "base.toml"\n{added}\n')
+    with pytest.raises(RecipeError, match=message):
+        load_recipe(path)
+
+
+def test_there_is_nothing_to_add_to_without_another_recipe(tmp_path: Path) -> None:
+    path = tmp_path / "my.toml"
+    path.write_text("add.data.train = []\n" + TOY.read_text("utf-8"))
+    with pytest.raises(RecipeError, match="add: Extra inputs are not permitted"):
+        load_recipe(path)
 
 
 @pytest.mark.parametrize(

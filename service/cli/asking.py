@@ -129,7 +129,7 @@ class _Ordered:
 
 
 def _portions(texts: Sequence[str], first: int) -> Iterator[dict[int, str]]:
-    """Texts of like length, by place, as many as are asked in one request; the longest first.
+    """Texts of like length, by place, as many as are asked in one request; the shortest first.
 
     Args:
         texts: That have come together.
@@ -137,7 +137,7 @@ def _portions(texts: Sequence[str], first: int) -> Iterator[dict[int, str]]:
     """
     portion: dict[int, str] = {}
     characters = 0
-    for number, text in sorted(enumerate(texts), key=lambda each: -len(each[1])):
+    for number, text in sorted(enumerate(texts), key=lambda each: len(each[1])):
         if len(portion) == _TEXTS or (portion and characters + len(text) > _CHARACTERS):
             yield portion
             portion, characters = {}, 0

@@ -26,6 +26,8 @@ from service.settings import Settings, load_settings
 # Rows of a worker where nobody waits for a single answer: a chunk of so many takes longer than one
 # of what a service decodes at a time, and a sentence of it takes less.
 _BATCH_SOURCES = 64
+# What such a batch has in short sentences, encoded at once.
+_ENCODE_TOKENS = 1024
 # In this process nobody else asks, and nobody gives up: what is in flight bounds the queue.
 _UNBOUNDED = 2**31
 _PATIENCE_S = 3600.0
@@ -187,6 +189,7 @@ def settings_for_one(settings: Settings) -> Settings:
     return settings.model_copy(
         update={
             "max_batch_sources": settings.max_batch_sources or _BATCH_SOURCES,
+            "max_encode_tokens": max(settings.max_encode_tokens, _ENCODE_TOKENS),
             "max_queue_sources": _UNBOUNDED,
             "max_queue_tokens": _UNBOUNDED,
             "max_body_bytes": _UNBOUNDED,

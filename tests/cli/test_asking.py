@@ -78,7 +78,7 @@ def test_texts_of_like_length_share_a_request(texts: list[str]) -> None:
     server = Server()
     assert ask(server, [texts]) == ([text.upper() for text in texts], None)
     lengths = [len(text) for asked in server.asked for text in asked]
-    assert lengths == sorted(map(len, texts), reverse=True)
+    assert lengths == sorted(map(len, texts))
     assert len(server.asked) == -(-len(texts) // 128)
 
 
@@ -101,7 +101,7 @@ def test_others_go_on_while_one_takes_long() -> None:
 def test_long_texts_share_no_request() -> None:
     server = Server()
     ask(server, [["x" * 60_000, "y" * 60_000, "z"]])
-    assert [len(texts) for texts in server.asked] == [1, 2]
+    assert [len(texts) for texts in server.asked] == [2, 1]
 
 
 def test_a_busy_server_is_asked_again() -> None:
@@ -133,7 +133,7 @@ def test_a_server_that_takes_few_texts_at_once_is_asked_for_half_of_them() -> No
     too_many = httpx.Response(413, json={"error": "q has 3 texts; the limit is 2"})
     server = Server([too_many])
     assert ask(server, [["one", "two", "three"]]) == (["ONE", "TWO", "THREE"], None)
-    assert server.asked == [["three", "one", "two"], ["one"], ["two", "three"]]
+    assert server.asked == [["one", "two", "three"], ["one"], ["two", "three"]]
 
 
 @pytest.mark.parametrize(

@@ -165,6 +165,7 @@ def test_turns_follow_the_request_and_nothing_that_comes_after_a_turn_goes_befor
     assert all(one < other for one, other in pairwise([100.0, *mine]))
     patient = turns(lengths, [1] * len(lengths), 100.0)
     assert all(one < other for one, other in zip(mine, patient, strict=True))
+    assert len(set(patient)) == 1
     newcomer = turns([1], [0], mine[-1] + late_s)
     assert newcomer[0] > mine[-1]
 

@@ -9,20 +9,19 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import islice
-from types import MappingProxyType
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from service.domain import DecodedSource, DecodeRequest, Direction, MarkIds, Task
 from service.errors import RequestError, ServiceError, TooLarge
-from service.markup.document import Document
+from service.pipeline.again import Found, wider
 from service.pipeline.answer import Writer
+from service.pipeline.asked import Asked, Later, Planned, PlannedDocument
 from service.pipeline.following import Following, Progress
 from service.pipeline.marked import closed, opened, paragraphs
 from service.pipeline.options import ModelLimits, SearchDefaults, resolve
-from service.pipeline.plan import Part, Plan, Planner
+from service.pipeline.plan import Again, Part, Planner
 from service.pipeline.request import SearchOverrides, TextLimits, TextRequest
 from service.pipeline.response import (
     Hypothesis,
@@ -34,10 +33,11 @@ from service.pipeline.response import (
 )
 from service.pipeline.second import asked_again
 from service.pipeline.settling import Futures, answers, cancel, until_settled
-from service.pipeline.widening import joined, wider
 from service.pipeline.windows import Outcome, run_in_windows
 from service.text.tokenizer import Tokenizer
 from service.trust.confidence import Calibration
+from service.trust.guard import Problem
+from service.trust.numbers import figure_places, lost_places
 
 __all__ = [
     "Following",
@@ -55,6 +55,9 @@ __all__ = [
     "Token",
     "run_in_windows",
 ]
+
+# What further search there is for a sentence of a text, given its answer so far.
+More = Callable[[TextRequest, Part, Sentence], Again | None]
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -88,47 +91,6 @@ class Submitter(Protocol):
         self, requests: Sequence[DecodeRequest], *, again: bool = False
     ) -> list[Future[DecodedSource]]:
         """Accept all of them or, with an error, none; `again`, there is always room."""
-
-
-class _Planned(NamedTuple):
-    """A plan and the seconds it took."""
-
-    plan: Plan
-    seconds: float
-
-    @property
-    def asked(self) -> list[Part]:
-        """What goes to the engine, in order."""
-        return self.plan.asked
-
-
-@dataclass(frozen=True, slots=True)
-class _PlannedDocument:
-    """A text with markup, and a plan for each of its paragraphs."""
-
-    document: Document
-    paragraphs: list[tuple[TextRequest, _Planned]]
-
-    @property
-    def asked(self) -> list[Part]:
-        """What goes to the engine, in order."""
-        return [part for _, planned in self.paragraphs for part in planned.asked]
-
-
-class _First(NamedTuple):
-    """A text whose first searches are done.
-
-    Attributes:
-        request: The text.
-        planned: What was asked.
-        group: What each of it was answered.
-        seconds: What was answered to the second searches, by the place of the first.
-    """
-
-    request: TextRequest
-    planned: _Planned | _PlannedDocument
-    group: Futures
-    seconds: Mapping[int, Future[DecodedSource]] = MappingProxyType({})
 
 
 class Pipeline:
@@ -205,7 +167,7 @@ class Pipeline:
             raise
         settled = iter(groups)
         firsts = [
-            each if isinstance(each, ServiceError) else _First(request, each, next(settled))
+            each if isinstance(each, ServiceError) else Asked(request, each, next(settled))
             for request, each in zip(requests, planned, strict=True)
         ]
         outcomes = await _each(self._answered, firsts, requests)
@@ -213,54 +175,80 @@ class Pipeline:
 
     async def _rescued(
         self,
-        firsts: Sequence[_First | ServiceError],
+        firsts: Sequence[Asked | ServiceError],
         outcomes: list[TextResponse | ServiceError],
     ) -> list[TextResponse | ServiceError]:
-        """Search again, wider, for the sentences whose answers still have problems.
+        """Search again for the sentences whose answers have problems: wider, then for numbers.
 
-        A text's outcome is then that of both searches, also when the second one fails: what
-        it is must not depend on how much there is to do.
+        A text's outcome is then that of all searches, also when a later one fails: what it is
+        must not depend on how much there is to do.
         """
-        again = {
-            place: futures
-            for place, (first, outcome) in enumerate(zip(firsts, outcomes, strict=True))
-            if isinstance(first, _First)
-            and isinstance(outcome, TextResponse)
-            and (futures := self._search_again(first, outcome))
-        }
-        if not again:
-            return outcomes
-        try:
-            await until_settled([list(futures.values()) for futures in again.values()])
-        except asyncio.CancelledError:
-            for futures in again.values():
-                cancel(futures.values())
-            raise
-        for place, futures in again.items():
-            first = firsts[place]
-            assert isinstance(first, _First), "nothing else was searched again"
-            both = first._replace(seconds=futures)
-            [outcomes[place]] = await _each(self._answered, [both], [first.request])
+        for more in (self._wider, self._with_lost, self._with_all):
+            firsts, outcomes = await self._searched_again(firsts, outcomes, more)
         return outcomes
 
-    def _search_again(
-        self, first: _First, outcome: TextResponse
-    ) -> dict[int, Future[DecodedSource]]:
-        """Second searches by the position of their sentence."""
-        futures: dict[int, Future[DecodedSource]] = {}
+    async def _searched_again(
+        self,
+        firsts: Sequence[Asked | ServiceError],
+        outcomes: Sequence[TextResponse | ServiceError],
+        more: More,
+    ) -> tuple[Sequence[Asked | ServiceError], list[TextResponse | ServiceError]]:
+        """The texts with one more search for each sentence that `more` has one for."""
+        whole, outcomes = list(firsts), list(outcomes)
+        again = {
+            place: later
+            for place, (first, outcome) in enumerate(zip(firsts, outcomes, strict=True))
+            if isinstance(first, Asked)
+            and isinstance(outcome, TextResponse)
+            and (later := self._search_again(first, outcome, more))
+        }
+        groups = [[each.future for each in later] for later in again.values()]
+        try:
+            await until_settled(groups)
+        except asyncio.CancelledError:
+            for futures in groups:
+                cancel(futures)
+            raise
+        for place, later in again.items():
+            first = whole[place]
+            assert isinstance(first, Asked), "nothing else was searched again"
+            both = first._replace(later=(*first.later, *later))
+            whole[place] = both
+            [outcomes[place]] = await _each(self._answered, [both], [first.request])
+        return whole, outcomes
+
+    def _search_again(self, first: Asked, outcome: TextResponse, more: More) -> list[Later]:
+        """Further searches for the sentences of a text."""
+        later: list[Later] = []
         if not any(sentence.problems for sentence in outcome.sentences):
-            return futures
+            return later
         parts = zip(outcome.sentences, first.planned.asked, strict=True)
         for position, (sentence, part) in enumerate(parts):
-            # What lacked a term was asked again for that; see `_asked_again`.
-            if not sentence.problems or part.decode is None or part.second is not None:
-                continue
-            wide = wider(first.request, part.decode, self._limits)
-            if wide is None:
-                continue
-            with suppress(TooLarge):  # for the engine's batches, however empty
-                [futures[position]] = self._engine.submit_many([wide], again=True)
-        return futures
+            again = more(first.request, part, sentence) if sentence.problems else None
+            if again is not None:
+                with suppress(TooLarge):  # for the engine's batches, however empty
+                    [future] = self._engine.submit_many([again.decode], again=True)
+                    later.append(Later(position, again, future))
+        return later
+
+    def _wider(self, request: TextRequest, part: Part, _: Sentence) -> Again | None:
+        return wider(request, part, self._limits)
+
+    def _with_lost(self, request: TextRequest, part: Part, sentence: Sentence) -> Again | None:
+        """In which the numbers that the translation has lost are copied; in any beam."""
+        if Problem.LOST_NUMBER not in sentence.problems:
+            return None
+        lost = lost_places(part.text, sentence.hypotheses[0].text)
+        return self._planner.with_numbers(request, part, lost)
+
+    def _with_all(self, request: TextRequest, part: Part, sentence: Sentence) -> Again | None:
+        """In which all numbers are copied, if there are more than those that are lost still."""
+        if Problem.LOST_NUMBER not in sentence.problems:
+            return None
+        places = figure_places(part.text)
+        if places == lost_places(part.text, sentence.hypotheses[0].text):
+            return None
+        return self._planner.with_numbers(request, part, places)
 
     async def follow(self, request: TextRequest) -> Following:
         """Begin to answer one text that is read while it is made; close it in the end.
@@ -271,17 +259,17 @@ class Pipeline:
         [planned] = await _each(self._planned, [request], [request])
         if isinstance(planned, ServiceError):
             raise planned
-        if isinstance(planned, _PlannedDocument):
+        if isinstance(planned, PlannedDocument):
             raise RequestError("a text with markup is not streamed: its tags need all of it")
         following = Following(planned.plan, self._writer, partial(self._finished, request, planned))
         following.attach(self._submit(planned.asked, following.requests()))
         return following
 
     async def _finished(
-        self, request: TextRequest, planned: _Planned, group: Futures
+        self, request: TextRequest, planned: Planned, group: Futures
     ) -> TextResponse | ServiceError:
         """The answer to a text whose first searches are settled, and the second ones made now."""
-        first = _First(request, planned, group)
+        first = Asked(request, planned, group)
         outcomes = await _each(self._answered, [first], [request])
         [outcome] = await self._rescued([first], outcomes)
         return outcome
@@ -310,22 +298,22 @@ class Pipeline:
             lambda: self._engine.submit_many([second], again=True)[0],
         )
 
-    def _planned(self, request: TextRequest) -> _Planned | _PlannedDocument | ServiceError:
+    def _planned(self, request: TextRequest) -> Planned | PlannedDocument | ServiceError:
         """The plan, or why there is none."""
         try:
             return self._plan(request) if request.markup is None else self._plan_document(request)
         except ServiceError as error:
             return error
 
-    def _plan(self, request: TextRequest) -> _Planned:
+    def _plan(self, request: TextRequest) -> Planned:
         begin = self._clock()
         options = self._resolve(request.options)
         plan = self._planner.plan(request, options)
-        return _Planned(plan, self._clock() - begin)
+        return Planned(plan, self._clock() - begin)
 
-    def _plan_document(self, request: TextRequest) -> _PlannedDocument:
+    def _plan_document(self, request: TextRequest) -> PlannedDocument:
         document = opened(request, self._text_limits, can_copy=self._can_copy)
-        planned = _PlannedDocument(
+        planned = PlannedDocument(
             document, [(text, self._plan(text)) for text in paragraphs(request, document)]
         )
         most = self._text_limits.max_sentences
@@ -333,30 +321,29 @@ class Pipeline:
             raise TooLarge(f"the text has {len(planned.asked)} sentences; the limit is {most}")
         return planned
 
-    def _answered(self, first: _First | ServiceError) -> TextResponse | ServiceError:
+    def _answered(self, first: Asked | ServiceError) -> TextResponse | ServiceError:
         """The answer to a text whose sentences are all settled, and the second searches too."""
         if isinstance(first, ServiceError):
             return first
-        request, planned, group, seconds = first
+        request, planned, group, later = first
         try:
-            decoded = answers(group)
-            if seconds:
-                found = answers(list(seconds.values()))
-                for position, second in zip(seconds, found, strict=True):
-                    decoded[position] = joined(decoded[position], second)
+            found = [Found(decoded) for decoded in answers(group)]
+            decoded = answers([each.future for each in later])
+            for each, more in zip(later, decoded, strict=True):
+                found[each.position] = found[each.position].and_by(each.again, more)
         except ServiceError as error:
             return error
-        if isinstance(planned, _PlannedDocument):
-            return self._write_document(request, planned, decoded)
-        return self._writer.write(request, planned.plan, decoded, planned.seconds)
+        if isinstance(planned, PlannedDocument):
+            return self._write_document(request, planned, found)
+        return self._writer.write(request, planned.plan, found, planned.seconds)
 
     def _write_document(
         self,
         request: TextRequest,
-        planned: _PlannedDocument,
-        decoded: Sequence[DecodedSource],
+        planned: PlannedDocument,
+        found: Sequence[Found],
     ) -> TextResponse:
-        unclaimed = iter(decoded)
+        unclaimed = iter(found)
         return closed(
             request,
             planned.document,

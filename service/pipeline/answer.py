@@ -6,9 +6,10 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from service.domain import DecodedSource, DecodeRequest, Direction, MarkIds, Task
+from service.pipeline.again import Found
 from service.pipeline.holding import MarkedSentence, Written
 from service.pipeline.marking import moved, reworded
-from service.pipeline.plan import Part, Plan
+from service.pipeline.plan import Again, Part, Plan
 from service.pipeline.request import TextRequest
 from service.pipeline.rescue import Judge, Judged
 from service.pipeline.response import (
@@ -32,13 +33,13 @@ class _Chosen(NamedTuple):
     """What is answered to a part.
 
     Attributes:
-        source: What the engine found.
-        source_tokens: Of what it was asked.
+        found: What the engine found.
+        source_tokens: Of what it was asked first.
         judged: What of it is given.
         hypotheses: The same as the answer has it, as far as it is written.
     """
 
-    source: DecodedSource
+    found: Found
     source_tokens: int
     judged: Judged
     hypotheses: list[Hypothesis]
@@ -77,7 +78,7 @@ class Writer:
         self,
         request: TextRequest,
         plan: Plan,
-        decoded: Sequence[DecodedSource],
+        found: Sequence[Found],
         tokenise_s: float,
     ) -> TextResponse:
         """Decode, judge, join and, if wanted, align.
@@ -85,11 +86,11 @@ class Writer:
         Args:
             request: Says what details are wanted.
             plan: The request's plan.
-            decoded: The engine's answer to each of ``plan.asked``, in order.
+            found: For each of ``plan.asked``, in order.
             tokenise_s: What the plan took.
         """
         began_s = self._clock()
-        unclaimed = iter(decoded)
+        unclaimed = iter(found)
         chosen = [
             None if part.decode is None else self._chosen(part, part.decode, next(unclaimed))
             for part in plan.parts
@@ -115,11 +116,11 @@ class Writer:
         for part, choice in zip(plan.parts, chosen, strict=True):
             if choice is None:
                 continue
-            source = choice.source
+            searches = choice.found.all
             # The sentence that spent longest: see `StageTimes`.
-            queue_s = max(queue_s, source.queue_s)
-            encode_s = max(encode_s, source.encode_s)
-            decode_s = max(decode_s, source.decode_s)
+            queue_s = max(queue_s, sum(each.queue_s for each in searches))
+            encode_s = max(encode_s, sum(each.encode_s for each in searches))
+            decode_s = max(decode_s, sum(each.decode_s for each in searches))
             source_tokens += choice.source_tokens
             generated_tokens += len(choice.judged.written[0].hypothesis.token_ids)
             sentences.append(self._sentence(request, part, choice))
@@ -136,29 +137,45 @@ class Writer:
 
     def sentence(self, part: Part, decoded: DecodedSource) -> str:
         """How a sentence reads in `TextResponse.text`."""
-        return self._judged(part, decoded).written[0].text
+        return self._judged(part, Found(decoded)).written[0].text
 
     def lacks_term(self, part: Part, decoded: DecodedSource) -> bool:
         """Whether a sentence's answer lacks a term that was asked for."""
-        return any(use.target is None for use in self._judged(part, decoded).written[0].uses)
+        return any(use.target is None for use in self._judged(part, Found(decoded)).written[0].uses)
 
     def beginning(self, token_ids: Sequence[int]) -> str:
         """What a sentence without marks begins with, whatever tokens follow."""
         return self._target_tokenizer.decode_beginning(token_ids)
 
-    def _chosen(self, part: Part, decode: DecodeRequest, source: DecodedSource) -> _Chosen:
-        return _Chosen(source, len(decode.source_ids), self._judged(part, source), [])
+    def _chosen(self, part: Part, decode: DecodeRequest, found: Found) -> _Chosen:
+        return _Chosen(found, len(decode.source_ids), self._judged(part, found), [])
 
-    def _judged(self, part: Part, decoded: DecodedSource) -> Judged:
-        """What is given of what the search found."""
-        if not part.stretches:
-            return self._judge.judge(part.text, decoded)
+    def _judged(self, part: Part, found: Found) -> Judged:
+        """What is given of what the searches found."""
+        if not part.stretches and not found.later:  # nearly always
+            return self._judge.judge(part.text, found.first)
+        is_second = isinstance(found.first, SecondAnswer)
+        asked = part.second if is_second else part.decode
+        assert asked is not None, "the model was asked"
+        return self._judge.judge(
+            # What a term brings into the translation is no invention.
+            reworded(part.text, part.start, part.stretches),
+            found.first,
+            self._marked(Again(part, asked, terms_are_hidden=is_second)),
+            [(each.decoded, self._marked(each.again)) for each in found.later],
+        )
+
+    def _marked(self, asked: Again) -> MarkedSentence | None:
+        if not asked.part.stretches:
+            return None
         assert self._marks is not None, "only a model with marks is told of stretches"
-        is_second = isinstance(decoded, SecondAnswer)
-        marked = MarkedSentence(part, self._target_tokenizer, self._marks, is_second=is_second)
-        # What a term brings into the translation is no invention.
-        source = reworded(part.text, part.start, part.stretches)
-        return self._judge.judge(source, decoded, marked)
+        return MarkedSentence(
+            asked.part,
+            asked.decode.source_ids,
+            self._target_tokenizer,
+            self._marks,
+            terms_are_hidden=asked.terms_are_hidden,
+        )
 
     def _with_spans(self, written: Written) -> Written:
         """With the places of tokens, which a sentence without marks has only if wanted."""
@@ -174,7 +191,7 @@ class Writer:
             part.is_part,
             tuple(choice.hypotheses),
             choice.source_tokens,
-            choice.source.decode_steps,
+            sum(each.decode_steps for each in choice.found.all),
             judged.problems,
             judged.is_rescued,
             judged.avoided,

@@ -26,6 +26,7 @@ class Written(NamedTuple):
         marks: What the model was told of the sentence.
         source_tokens: Of what it was asked; 0 without marks.
         lacks: Terms that it has not, and copies that the model did not write just once.
+        misplaced: Numbers that were to be copied, which it has only because they were put in.
     """
 
     hypothesis: DecodedHypothesis
@@ -34,6 +35,7 @@ class Written(NamedTuple):
     uses: tuple[MarkUse, ...] = ()
     origins: Mapping[Span, Span] = MappingProxyType({})
     lacks: int = 0
+    misplaced: int = 0
     marks: Sequence[Mark] = ()
     source_tokens: int = 0
 
@@ -41,24 +43,37 @@ class Written(NamedTuple):
 class MarkedSentence:
     """A sentence with marks, and what a model can make of it."""
 
-    def __init__(self, part: Part, tokenizer: Tokenizer, ids: MarkIds, *, is_second: bool) -> None:
+    def __init__(
+        self,
+        part: Part,
+        source_ids: Sequence[int],
+        tokenizer: Tokenizer,
+        ids: MarkIds,
+        *,
+        terms_are_hidden: bool,
+    ) -> None:
         """Prepare to read hypotheses.
 
         Args:
             part: The sentence; it has stretches.
+            source_ids: What the model was asked.
             tokenizer: Of the target.
             ids: The model's.
-            is_second: The model was asked `Part.second`, else `Part.decode`.
+            terms_are_hidden: See `marks_of`.
         """
-        asked = part.second if is_second else part.decode
-        assert asked is not None, "the model was asked"
         self._stretches = part.stretches
-        self._source_ids = asked.source_ids
+        self._source_ids = source_ids
         self._tokenizer = tokenizer
-        self._marks = marks_of(part.stretches, part.start, terms_are_hidden=is_second)
+        self._marks = marks_of(part.stretches, part.start, terms_are_hidden=terms_are_hidden)
         placeholders = [mark for mark in self._marks if isinstance(mark, Placeholder)]
         self._copies = copies_of(part.text, placeholders, ids)
-        if is_second:
+        self._numbers: frozenset[int] = frozenset()
+        if terms_are_hidden:
+            self._numbers = frozenset(
+                id_
+                for id_, stretch in zip(self._copies, part.stretches, strict=True)
+                if stretch.is_number
+            )
             for id_, stretch in zip(self._copies, part.stretches, strict=True):
                 self._copies[id_] = _worded(self._copies[id_], stretch, part.start)
         self._term_end = ids.term_end
@@ -67,8 +82,11 @@ class MarkedSentence:
         """What a hypothesis says, with every copy in it, also those that it left out."""
         ids, rows = self._completed(hypothesis)
         decoded = decode_marked(ids, self._copies, self._tokenizer)
-        uses = tuple(self._uses(decoded, frozenset(ids) - frozenset(hypothesis.token_ids)))
-        lacks = sum(hypothesis.token_ids.count(id_) != 1 for id_ in self._copies)
+        inserted = frozenset(ids) - frozenset(hypothesis.token_ids)
+        uses = tuple(self._uses(decoded, inserted))
+        # Whether a number is there is what the guard looks for.
+        asked = self._copies.keys() - self._numbers
+        lacks = sum(hypothesis.token_ids.count(id_) != 1 for id_ in asked)
         lacks += sum(use.target is None for use in uses)
         return Written(
             hypothesis,
@@ -77,6 +95,7 @@ class MarkedSentence:
             uses,
             {use.target: use.source for use in uses if use.target is not None},
             lacks,
+            len(inserted & self._numbers),
             self._marks,
             len(self._source_ids),
         )

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter, itemgetter
 
-from service.domain import MarkIds
+from service.domain import Direction, MarkIds
 from service.text.fit import Measure
 from service.text.glossary import Match
 from service.text.marks import Mark, Placeholder, Term, encode_marked
 from service.text.normalise import Span
+from service.text.number_format import respelt
 from service.text.protected import protected_spans
 from service.text.segment import Segment, Segmented
 from service.text.tokenizer import Tokenizer
@@ -23,10 +24,12 @@ class Stretch:
     Attributes:
         span: Its place in the request's text.
         target: The translation asked for; None if it is to be copied.
+        is_number: Nobody asked for it: it is a number that an answer had lost.
     """
 
     span: Span
     target: str | None
+    is_number: bool = False
 
 
 def find_stretches(
@@ -58,6 +61,33 @@ def find_stretches(
         ],
         key=attrgetter("span"),
     )
+
+
+def with_numbers(
+    stretches: Sequence[Stretch],
+    text: str,
+    start: int,
+    numbers: Iterable[Span],
+    direction: Direction,
+) -> tuple[Stretch, ...]:
+    """The stretches of a sentence, and some of its numbers.
+
+    Args:
+        stretches: Those in the sentence. A number within one is theirs.
+        text: The sentence.
+        start: Where it begins in the whole text.
+        numbers: Places in the sentence.
+        direction: Says how they are to be written.
+    """
+    taken = [stretch.span for stretch in stretches]
+    added: list[Stretch] = []
+    for place in numbers:
+        span = moved(place, start)
+        if _is_apart(span, taken):
+            figure = text[slice(*place)]
+            spelt = respelt(figure, direction.source, direction.target or direction.source)
+            added.append(Stretch(span, None if spelt == figure else spelt, is_number=True))
+    return tuple(sorted([*stretches, *added], key=attrgetter("span")))
 
 
 def masked(text: str, stretches: Iterable[Stretch]) -> str:

@@ -1,6 +1,6 @@
 """A text into what the model is asked: pure, nothing is submitted here."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from service.pipeline.marking import (
     masked,
     moved,
     unmasked,
+    with_numbers,
     within,
     without,
 )
@@ -24,6 +25,7 @@ from service.pipeline.response import SourceUse
 from service.text.fit import PlainMeasure, fits, leading_words, split_to_fit
 from service.text.glossary import Match, find_terms
 from service.text.marks import encode_marked
+from service.text.normalise import Span
 from service.text.segment import Segment, Segmented, split
 from service.text.tokenizer import Tokenizer
 
@@ -48,6 +50,20 @@ class Part(NamedTuple):
     decode: DecodeRequest | None
     stretches: tuple[Stretch, ...] = ()
     second: DecodeRequest | None = None
+
+
+class Again(NamedTuple):
+    """One more search for a sentence.
+
+    Attributes:
+        part: The sentence, with what the model is told of it.
+        decode: What the model is asked.
+        terms_are_hidden: See `marks_of`.
+    """
+
+    part: Part
+    decode: DecodeRequest
+    terms_are_hidden: bool
 
 
 class Plan(NamedTuple):
@@ -133,6 +149,34 @@ class Planner:
                 "glossary nor do_not_translate"
             )
         return find_terms(request.text, request.glossaries)
+
+    def with_numbers(
+        self, request: TextRequest, part: Part, numbers: Iterable[Span]
+    ) -> Again | None:
+        """A search in which numbers have placeholders.
+
+        All else that is marked has placeholders, too. None where the model knows none, not so
+        many, or has not so much room.
+
+        Args:
+            request: Of the text.
+            part: A sentence of it that the model was asked.
+            numbers: Places in the sentence.
+        """
+        assert part.decode is not None, "the model was asked"
+        if self._marks is None:
+            return None
+        stretches = with_numbers(part.stretches, part.text, part.start, numbers, request.direction)
+        if not len(part.stretches) < len(stretches) <= len(self._marks.placeholders):
+            return None
+        told = marks_of(stretches, part.start, terms_are_hidden=True)
+        ids = encode_marked(part.text, told, self._tokenizer, self._marks)
+        if len(ids) > self._max_tokens:
+            return None
+        source_ids = (*self._prefixes[request.direction], *ids, self._tokenizer.end_id)
+        # The beam and the lengths are those of the first search.
+        decode = replace(part.decode, source_ids=source_ids, want_attention=True)
+        return Again(part._replace(stretches=stretches), decode, terms_are_hidden=True)
 
     def _is_feasible(self, stretch: Stretch) -> bool:
         """Whether it leaves room for a sentence around it."""

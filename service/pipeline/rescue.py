@@ -34,35 +34,47 @@ class Judge:
         self._tokenizer = tokenizer
 
     def judge(
-        self, source: str, decoded: DecodedSource, marked: MarkedSentence | None = None
+        self,
+        source: str,
+        decoded: DecodedSource,
+        marked: MarkedSentence | None = None,
+        later: Sequence[tuple[DecodedSource, MarkedSentence | None]] = (),
     ) -> Judged:
         """Take the best-scored hypothesis, or when it has a fault, the first with the fewest.
 
         A fault is a problem that the guard sees, a term that is not there, or a copy that the
-        model did not write just once. The same text has the same answer in any company: what a
-        search found depends on its source and options alone.
+        model did not write just once. Of equal faults, whoever has all numbers goes before one
+        that has lost some, and a number where the model put it before one that was put in. The
+        same text has the same answer in any company: what a search found depends on its source
+        and options alone.
 
         Args:
             source: The sentence.
             decoded: What the engine found for it.
             marked: The sentence's marks, if it has some.
+            later: The same of further searches, chosen from after the first.
         """
         written = [self._written(hypothesis, marked) for hypothesis in decoded.hypotheses]
         found = self._problems(source, written[0])
         if not found and not written[0].lacks:
             return Judged(tuple(written))
         others = [self._written(hypothesis, marked) for hypothesis in decoded.others()]
+        for again, marked_again in later:
+            others += [
+                self._written(hypothesis, marked_again)
+                for hypothesis in (*again.hypotheses, *again.others())
+            ]
         return self._rescued(source, [*written, *others], len(written))
 
     def _rescued(self, source: str, candidates: Sequence[Written], asked: int) -> Judged:
         taken = 0
         least = best = self._problems(source, candidates[0])
-        faults = len(best) + candidates[0].lacks
+        faults = _faults(best, candidates[0])
         for rank, candidate in enumerate(candidates[1:], start=1):
             found = self._problems(source, candidate)
-            if len(found) + candidate.lacks < faults:
-                least, faults, taken = found, len(found) + candidate.lacks, rank
-            if not faults:
+            if _faults(found, candidate) < faults:
+                least, faults, taken = found, _faults(found, candidate), rank
+            if not any(faults):
                 break
         rest = [each for rank, each in enumerate(candidates) if rank != taken]
         return Judged(
@@ -79,3 +91,8 @@ class Judge:
 
     def _problems(self, source: str, written: Written) -> tuple[Problem, ...]:
         return problems(self._task, source, written.text)
+
+
+def _faults(found: Sequence[Problem], written: Written) -> tuple[int, bool, int]:
+    """What is compared first to last; less is better."""
+    return len(found) + written.lacks, Problem.LOST_NUMBER in found, written.misplaced

@@ -56,6 +56,17 @@ def without_partner(of: str, among: str) -> set[str]:
     return alone
 
 
+def lost_places(source: str, output: str) -> list[tuple[int, int]]:
+    """Places in `source` of the figures that `output` has lost, in order."""
+    lost = without_partner(source, output)
+    return [place for place in figure_places(source) if _value(source[slice(*place)]) in lost]
+
+
+def figure_places(text: str) -> list[tuple[int, int]]:
+    """Places of the figures in `text`, in order."""
+    return [match.span() for match in _FIGURE.finditer(text)]
+
+
 def _value(figure: str) -> str:
     plain = _SPACES_AND_MARKS.sub("", figure.lower()).replace(":", ".").replace("h", ".")
     parts = plain.replace(",", ".").split(".")

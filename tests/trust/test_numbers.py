@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.trust.number_words import _VALUES, spelled_values
-from service.trust.numbers import figures, without_partner
+from service.trust.numbers import figures, lost_places, without_partner
 
 
 @pytest.mark.parametrize(
@@ -123,3 +123,15 @@ def test_a_comma_ends_a_number() -> None:
 def test_every_word_is_known() -> None:
     for word, value in _VALUES.items():
         assert value in spelled_values(f"xy {word}")
+
+
+@given(
+    st.lists(st.sampled_from(["12", "1,500", "7:45", "three", "Tom", "on 3.4.", "G7"])), st.data()
+)
+def test_what_is_lost_is_where_it_is_said_to_be(words: list[str], data: st.DataObject) -> None:
+    source = " ".join(words)
+    output = " ".join(data.draw(st.lists(st.sampled_from([*words, "0"]))))
+    found = [source[slice(*place)] for place in lost_places(source, output)]
+    assert {value for figure in found for value in figures(figure)} == without_partner(
+        source, output
+    )

@@ -148,6 +148,7 @@ def _layers(context: ApiContext) -> list[Layer]:
         partial(
             BodyLimit,
             max_body_bytes=settings.max_body_bytes,
+            max_body_s=settings.max_timeout_s,
             by_path={
                 "/translate_file": settings.max_file_bytes + settings.max_body_bytes,
                 "/jobs": settings.max_job_body_bytes,

@@ -4,6 +4,8 @@
     |- RequestError                   bad_request           400
     |  |- UnsupportedLanguage         unsupported_language  400
     |  |- TooLarge                    too_large             413
+    |  |- BodyTooSlow                 body_too_slow         408
+    |  |- UnsupportedEncoding         unsupported_encoding  415
     |  |- UnknownModel                unknown_model         404
     |  |- UnknownFile                 unknown_file          404
     |  |- UnknownGlossary             unknown_glossary      404
@@ -60,6 +62,20 @@ class UnsupportedLanguage(RequestError):
 class TooLarge(RequestError):
     code = "too_large"
     http_status = 413
+
+
+class BodyTooSlow(RequestError):
+    """The body did not arrive in time."""
+
+    code = "body_too_slow"
+    http_status = 408
+
+
+class UnsupportedEncoding(RequestError):
+    """The body is compressed; limits on what it unpacks to would be needed."""
+
+    code = "unsupported_encoding"
+    http_status = 415
 
 
 class UnknownModel(RequestError):

@@ -270,7 +270,10 @@ class Settings(BaseSettings):
         default=120.0,
         gt=0,
         allow_inf_nan=False,
-        description="Largest `timeout_s` a request may ask for.",
+        description=(
+            "Largest `timeout_s` a request may ask for; and how long its body may take to arrive, "
+            "beyond it the answer is 408."
+        ),
     )
     drain_timeout_s: float = Field(
         default=30.0,

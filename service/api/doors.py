@@ -8,14 +8,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.api.access import charge
-from service.api.answers import Job
+from service.api.answers import Job, account
 from service.api.context import ApiContext
 from service.api.reading import read_fields
 from service.api.record import record_of
 from service.api.requests import WorkRequest, validated
 from service.api.responses import Answer
 from service.api.stream import EventStream, refuse_list
-from service.api.work import answer_jobs, deadline_of, json_answer, refuse_too_many
+from service.api.wanted import WhileWanted
+from service.api.work import deadline_of, json_answer, refuse_too_many, run_jobs
 from service.domain import Task
 from service.errors import ServiceError
 from service.pipeline.response import TextResponse
@@ -51,19 +52,19 @@ def endpoint(door: Door[W], context: ApiContext) -> Callable[[Request], Awaitabl
             refuse_too_many(wanted.texts, wanted.texts_field, context.settings.max_texts)
             charge(request.scope, sum(map(len, wanted.texts)))
             deadline = deadline_of(wanted.timeout_s, context.settings)
-            jobs = await door.jobs(context, wanted, deadline.instant_s)
-            if wanted.stream:
-                refuse_list(wanted.given, wanted.texts_field)
-                return EventStream(
-                    request,
-                    context.lifecycle,
-                    jobs[0],
-                    deadline,
-                    lambda answer: door.body(wanted, jobs, [answer]),
-                )
-            answers = await answer_jobs(
-                request, context.lifecycle, jobs, deadline, keep_going=bool(wanted.details)
-            )
+            with WhileWanted(request.receive, context.lifecycle, deadline.timeout_s):
+                jobs = await door.jobs(context, wanted, deadline.instant_s)
+                if wanted.stream:
+                    refuse_list(wanted.given, wanted.texts_field)
+                    return EventStream(
+                        request,
+                        context.lifecycle,
+                        jobs[0],
+                        deadline,
+                        lambda answer: door.body(wanted, jobs, [answer]),
+                    )
+                answers = await run_jobs(jobs, keep_going=bool(wanted.details))
+            account(record_of(request.scope), jobs, answers)
             return json_answer(door.body(wanted, jobs, answers), jobs)
 
     return answer

@@ -47,9 +47,8 @@ class Seats:
         self._count = count
         self._taken = 0
 
-    @contextmanager
-    def taken(self) -> Iterator[None]:
-        """Have a seat.
+    def check(self) -> None:
+        """See whether one is free, before more is read.
 
         Raises:
             Overloaded: All are taken.
@@ -59,6 +58,15 @@ class Seats:
                 f"files being translated: {self._taken}; the limit is {self._count}",
                 retry_after_s=5,
             )
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Have a seat.
+
+        Raises:
+            Overloaded: All are taken.
+        """
+        self.check()
         self._taken += 1
         try:
             yield
@@ -75,33 +83,38 @@ def file_routes(context: ApiContext, results: Results) -> APIRouter:
 
     async def translate_file(request: Request) -> Response:
         record_of(request.scope).task = Task.TRANSLATION
-        with context.lifecycle.working(), seats.taken():
+        with context.lifecycle.working():
+            seats.check()
             fields = await read_upload(
                 request,
                 max_file_bytes=settings.max_file_bytes,
                 max_field_bytes=settings.max_body_bytes,
             )
-            wanted = validated(FileRequest, fields)
-            sent = wanted.file
-            extension = extension_of(sent.name)
-            deadline = deadline_of(wanted.timeout_s or settings.max_timeout_s, settings)
-            with WhileWanted(request.receive, context.lifecycle, deadline.timeout_s):
-                document = await asyncio.to_thread(open_document, extension, sent.content, limits)
-                charge(request.scope, characters_of(document, settings.max_text_chars))
-                work = await open_work(context, wanted, document, deadline.instant_s)
-                answers = await run_in_portions(work.jobs)
-                content = await asyncio.to_thread(work.written, answers)
-            account(record_of(request.scope), work.jobs, answers)
-            saved_as = _saved_as(sent.name, work.assigned.direction)
-            name = results.put(Result(content, saved_as), extension)
-            # Dropped in time even when nobody comes any more.
-            asyncio.get_running_loop().call_later(settings.max_kept_s, results.expire)
-            body: dict[str, object] = {"translatedFileUrl": _address(request, name)}
-            if work.assigned.detected is not None:
-                body["detectedLanguage"] = work.assigned.detected
-            if wanted.asks_for_terms:
-                body["terms"] = work.terms(answers)
-            return json_answer(TranslateFileResponse.model_validate(body), work.jobs)
+            # Only now: who sends slowly would keep others from their work.
+            with seats.taken():
+                return await translated(request, validated(FileRequest, fields))
+
+    async def translated(request: Request, wanted: FileRequest) -> Response:
+        sent = wanted.file
+        extension = extension_of(sent.name)
+        deadline = deadline_of(wanted.timeout_s or settings.max_timeout_s, settings)
+        with WhileWanted(request.receive, context.lifecycle, deadline.timeout_s):
+            document = await asyncio.to_thread(open_document, extension, sent.content, limits)
+            charge(request.scope, characters_of(document, settings.max_text_chars))
+            work = await open_work(context, wanted, document, deadline.instant_s)
+            answers = await run_in_portions(work.jobs)
+            content = await asyncio.to_thread(work.written, answers)
+        account(record_of(request.scope), work.jobs, answers)
+        saved_as = _saved_as(sent.name, work.assigned.direction)
+        name = results.put(Result(content, saved_as), extension)
+        # Dropped in time even when nobody comes any more.
+        asyncio.get_running_loop().call_later(settings.max_kept_s, results.expire)
+        body: dict[str, object] = {"translatedFileUrl": _address(request, name)}
+        if work.assigned.detected is not None:
+            body["detectedLanguage"] = work.assigned.detected
+        if wanted.asks_for_terms:
+            body["terms"] = work.terms(answers)
+        return json_answer(TranslateFileResponse.model_validate(body), work.jobs)
 
     router.post("/translate_file", **TRANSLATE_FILE)(translate_file)
     return router

@@ -8,7 +8,7 @@ what the server does for a sentence.
 import asyncio
 from typing import Any, cast
 
-from uvicorn.protocols.http.auto import AutoHTTPProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 
 class GatheringTransport(asyncio.Transport):
@@ -58,7 +58,7 @@ class GatheringTransport(asyncio.Transport):
             self._transport.write(b"".join(parts))
 
 
-class GatheringProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # chosen at run time
+class GatheringProtocol(HttpToolsProtocol):
     """Uvicorn's HTTP protocol, on a transport that gathers."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -1,10 +1,11 @@
-"""The outer layers, pure ASGI: request id, security headers, body limit, log line, metrics, last
-resort.
+"""The outer layers, pure ASGI: request id, security headers, limits of bodies, log line, metrics,
+last resort.
 
 Not Starlette's BaseHTTPMiddleware: that one wraps `receive`, which hides the client's leaving
 from the routes.
 """
 
+import asyncio
 import logging
 import random
 import re
@@ -18,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.api.errors import INTERNAL, handle_service_error, internal_error
 from service.api.record import RequestRecord, attach_record
 from service.api.security import headers_for
-from service.errors import Cancelled, TooLarge
+from service.errors import BodyTooSlow, Cancelled, TooLarge, UnsupportedEncoding
 from service.logs import log_event
 from service.metrics import OK, Metrics
 
@@ -28,6 +29,8 @@ logger = logging.getLogger("service.request")
 _SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 _ID_HEADER = b"x-request-id"
 OTHER_ROUTE = "other"
+# What servers of other kinds unpack; any other word there is a client's mistake that harms nobody.
+_COMPRESSIONS = frozenset({b"br", b"compress", b"deflate", b"gzip", b"x-gzip", b"zstd"})
 # Asked every few seconds by machines; a line each would bury the requests of people.
 _QUIET_ROUTES = frozenset({"/livez", "/readyz", "/health", "/metrics"})
 
@@ -83,19 +86,25 @@ class RequestMiddleware:
 
 
 class BodyLimit:
-    """Refuses a body over the limit as soon as it is known to be, without reading on.
+    """Refuses a body that is compressed, too large or too slow, as soon as it is known to be.
 
     Args:
         app: What it wraps.
         max_body_bytes: Largest body allowed.
+        max_body_s: Seconds in which all of it has to arrive.
         by_path: Largest body allowed on paths that have a limit of their own.
     """
 
     def __init__(
-        self, app: ASGIApp, max_body_bytes: int, by_path: Mapping[str, int] = MappingProxyType({})
+        self,
+        app: ASGIApp,
+        max_body_bytes: int,
+        max_body_s: float,
+        by_path: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self._app = app
         self._max_body_bytes = max_body_bytes
+        self._max_body_s = max_body_s
         self._by_path = by_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -103,25 +112,39 @@ class BodyLimit:
 
         A body whose declared length is over the limit is refused before there is a route. Where
         a route reads one without a length, `receive` raises `TooLarge` as soon as it has read
-        too much; the error then passes through the route's handlers.
+        too much, and `BodyTooSlow` when time is up; the error then passes through the route's
+        handlers.
         """
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         limit = self._by_path.get(scope["path"], self._max_body_bytes)
         try:
+            _check_encoding(scope)
             _check_length(_declared_length(scope), limit)
-        except TooLarge as error:
+        except (TooLarge, UnsupportedEncoding) as error:
             response = await handle_service_error(Request(scope, receive, send), error)
             await response(scope, receive, send)
             return
         received = 0
+        is_read = False
+        until_s = asyncio.get_running_loop().time() + self._max_body_s
 
         async def limited_receive() -> Message:
-            nonlocal received
-            message = await receive()
+            nonlocal received, is_read
+            if is_read:  # what comes next is the client's leaving, at any time
+                return await receive()
+            try:
+                async with asyncio.timeout_at(until_s):
+                    message = await receive()
+            except TimeoutError:
+                raise BodyTooSlow(
+                    f"after {received} bytes the body was not all there; "
+                    f"the limit is {self._max_body_s:g} s"
+                ) from None
             received += len(message.get("body", b""))
             _check_length(received, limit)
+            is_read = not message.get("more_body", False)
             return message
 
         await self._app(scope, limited_receive, send)
@@ -130,6 +153,13 @@ class BodyLimit:
 def _check_length(length: int, limit: int) -> None:
     if length > limit:
         raise TooLarge(f"the body has {length} bytes or more; the limit is {limit}")
+
+
+def _check_encoding(scope: Scope) -> None:
+    for name, value in scope["headers"]:
+        if name == b"content-encoding" and value.strip().lower() in _COMPRESSIONS:
+            encoding = value.decode("latin-1").strip().lower()
+            raise UnsupportedEncoding(f"the body is compressed ({encoding}); send it as it is")
 
 
 def _declared_length(scope: Scope) -> int:

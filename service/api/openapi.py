@@ -43,7 +43,9 @@ WORK_ERRORS = {
     400: "The request is not understood, or asks for what the model cannot do.",
     403: "A key is needed, the key is not good, or its quota of this month is used up.",
     404: "There is no such model.",
+    408: "The body did not arrive in time.",
     413: "The body, the number of texts, or a text is over its limit.",
+    415: "The body is compressed.",
     429: "The queue is full, or the key's rate is; Retry-After says when to come back.",
     500: "The server failed; the log knows why, by the request_id.",
     503: "Shutting down, or the engine died; Retry-After says when to come back.",
@@ -262,7 +264,7 @@ DETECT = documented(
     [{"language": "de", "confidence": 99.2}, {"language": "en", "confidence": 0.1}],
     request=DetectRequest,
     request_example={"q": "Der Hund schläft."},
-    errors={status: WORK_ERRORS[status] for status in (400, 404, 413)},
+    errors={status: WORK_ERRORS[status] for status in (400, 404, 408, 413, 415)},
 )
 
 LANGUAGES = documented(

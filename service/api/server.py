@@ -9,7 +9,7 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
-from service.api.gathering import GatheringProtocol
+from service.api.heads import BoundedHeadProtocol
 from service.api.lifecycle import Lifecycle, Phase
 from service.logs import log_event
 from service.settings import Settings
@@ -50,7 +50,7 @@ class DrainingServer(uvicorn.Server):
                 # Whom a proxy speaks for makes no difference here.
                 proxy_headers=False,
                 ws="none",
-                http=GatheringProtocol,
+                http=BoundedHeadProtocol,
                 timeout_graceful_shutdown=_LAST_ANSWERS_S,
                 timeout_keep_alive=_KEEP_ALIVE_S,
             )

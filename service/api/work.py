@@ -1,4 +1,4 @@
-"""Running a request's texts: side by side, until the deadline, while the client waits."""
+"""Running a request's texts side by side."""
 
 import asyncio
 import copy
@@ -6,14 +6,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from starlette.requests import Request
 from starlette.responses import Response
 
-from service.api.answers import Job, account, headers_of, unchanged
-from service.api.lifecycle import Lifecycle
-from service.api.record import record_of
+from service.api.answers import Job, headers_of, unchanged
 from service.api.responses import Answer
-from service.api.wanted import WhileWanted
 from service.errors import RequestError, ServiceError, TooLarge
 from service.pipeline.response import TextResponse
 from service.settings import Settings
@@ -64,21 +60,11 @@ def json_answer(body: Answer, jobs: Sequence[Job]) -> Response:
     )
 
 
-async def answer_jobs(
-    request: Request,
-    lifecycle: Lifecycle,
-    jobs: Sequence[Job],
-    deadline: Deadline,
-    *,
-    keep_going: bool,
-) -> list[TextResponse | ServiceError]:
-    """Answer every text of a request whose body has been read.
+async def run_jobs(jobs: Sequence[Job], *, keep_going: bool) -> list[TextResponse | ServiceError]:
+    """Answer every text of a request. Cancelling it cancels every text.
 
     Args:
-        request: Whose client has to stay connected.
-        lifecycle: Of the service.
-        jobs: Its texts.
-        deadline: When to give up.
+        jobs: The texts.
         keep_going: Whether the answers are wanted when some text failed.
 
     Returns:
@@ -86,17 +72,8 @@ async def answer_jobs(
 
     Raises:
         ServiceError: A text failed without `keep_going`, or all failed; the message names
-            the text when there are several. `DeadlineExceeded`, `Cancelled` or
-            `Draining` for all.
+            the text when there are several.
     """
-    with WhileWanted(request.receive, lifecycle, deadline.timeout_s):
-        answers = await run_jobs(jobs, keep_going=keep_going)
-    account(record_of(request.scope), jobs, answers)
-    return answers
-
-
-async def run_jobs(jobs: Sequence[Job], *, keep_going: bool) -> list[TextResponse | ServiceError]:
-    """`answer_jobs` without deadline and client. Cancelling it cancels every text."""
     answers: dict[int, TextResponse | ServiceError] = {}
     by_model: dict[int, list[int]] = {}
     for index, job in enumerate(jobs):

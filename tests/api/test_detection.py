@@ -10,6 +10,8 @@ import pytest
 from service.api.detection import Detecting
 from service.errors import Unavailable
 from service.text.detect import Findings, LanguageDetector
+from tests.api.fakes import FakeModels
+from tests.api.local import MakeClient
 
 PATIENCE_S = 30
 
@@ -89,6 +91,30 @@ def test_who_asked_first_may_leave() -> None:
         assert len(await second) == len(loading.threads) == 1
 
     run(scene)
+
+
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        ("/translate", {"q": "Hello", "source": "auto", "target": "de", "timeout_s": 0.01}),
+        ("/v2/translate", {"text": "Hello", "target_lang": "de"}),
+    ],
+)
+def test_the_deadline_holds_while_it_loads(
+    make_client: MakeClient, monkeypatch: pytest.MonkeyPatch, path: str, fields: dict[str, object]
+) -> None:
+    gate = threading.Event()
+
+    def load(_: object) -> LanguageDetector:
+        assert gate.wait(PATIENCE_S)
+        return Spy()
+
+    monkeypatch.setattr("service.app.LanguageDetector", load)
+    client = make_client(FakeModels(), default_timeout_s=0.01)
+    try:
+        assert client.post(path, json=fields).status_code == 504
+    finally:
+        gate.set()
 
 
 def test_what_could_not_be_loaded_is_tried_again() -> None:

@@ -1,6 +1,7 @@
 """Errors of the service, as HTTP, log line and metric alike."""
 
 import asyncio
+import gzip
 import json
 import logging
 from collections.abc import AsyncIterator, Iterator
@@ -216,6 +217,18 @@ class TestBodyLimit:
 
         assert response.status_code == 413
         assert 20_000 < sent < 25_000
+
+    def test_a_compressed_one_is_refused_by_name(self, client: LocalClient) -> None:
+        body = gzip.compress(json.dumps(FIELDS).encode())
+        for path, message in (("/translate", "error"), ("/v2/translate", "message")):
+            response = client.post(path, content=body, headers={"Content-Encoding": "GZip"})
+            assert response.status_code == 415
+            assert response.json()[message] == "the body is compressed (gzip); send it as it is"
+
+    def test_an_encoding_that_is_none_passes(self, client: LocalClient) -> None:
+        for encoding in ("identity", "utf-8"):  # some clients mix it up with the charset
+            headers = {"Content-Encoding": encoding}
+            assert client.post("/translate", json=FIELDS, headers=headers).status_code == 200
 
     def test_a_body_at_the_limit_passes(self, client: LocalClient) -> None:
         room = 20_000 - len(json.dumps(FIELDS | {"q": ""}))

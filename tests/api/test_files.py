@@ -182,6 +182,22 @@ def test_a_file_without_words_comes_back_as_it_is(client: LocalClient, models: F
     assert models.translator.asked == []
 
 
+def test_who_sends_slowly_keeps_no_seat() -> None:
+    head = (
+        b"POST /translate_file HTTP/1.1\r\nHost: x\r\nContent-Length: 99999\r\n"
+        b"Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\n"
+    )
+    with (
+        serving(Settings(port=0, max_files=1), FakeModels()) as server,
+        connect(server) as slow,
+        client_of(server) as client,
+    ):
+        slow.sendall(head)
+        while client.get("/readyz").json()["in_flight"] == 0:
+            pass
+        assert send(client).status_code == 200
+
+
 def test_there_are_only_so_many_seats() -> None:
     gate = Gate()
     models = FakeModels(translator=FakePipeline(shout, gate))

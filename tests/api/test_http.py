@@ -66,6 +66,15 @@ def test_a_body_that_is_declared_too_large_is_refused_before_it_is_sent() -> Non
         assert connection.recv(12) == b"HTTP/1.1 413"
 
 
+def test_a_body_that_does_not_come_is_not_waited_for() -> None:
+    settings = SETTINGS.model_copy(update={"default_timeout_s": 0.05, "max_timeout_s": 0.05})
+    with serving(settings, FakeModels()) as server, connect(server) as connection:
+        connection.sendall(b"POST /translate HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
+        refusal = connection.makefile("rb").read()  # which ends: the connection is closed
+    assert refusal.startswith(b"HTTP/1.1 408 ")
+    assert b"after 1 bytes the body was not all there; the limit is 0.05 s" in refusal
+
+
 def test_a_body_that_is_too_large_is_refused_by_routes_that_want_none() -> None:
     with serving(SETTINGS, FakeModels()) as server, client_of(server) as client:
         body = b"x" * (SETTINGS.max_body_bytes + 1)

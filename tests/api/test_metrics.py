@@ -40,6 +40,7 @@ def test_every_outcome_of_work_is_there_from_the_start(client: LocalClient) -> N
 def test_codes_are_those_of_the_error_tree() -> None:
     assert error_codes() == [
         "bad_request",
+        "body_too_slow",
         "cancelled",
         "deadline_exceeded",
         "decoding_failed",
@@ -60,6 +61,7 @@ def test_codes_are_those_of_the_error_tree() -> None:
         "unknown_glossary",
         "unknown_job",
         "unknown_model",
+        "unsupported_encoding",
         "unsupported_language",
     ]
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from service.api.access import charge, usage_of
-from service.api.answers import Job
+from service.api.answers import Job, account
 from service.api.context import ApiContext
 from service.api.deepl.documents import (
     GLOSSARIES,
@@ -31,7 +31,8 @@ from service.api.record import record_of
 from service.api.requests import validated
 from service.api.translate import translate_jobs
 from service.api.usage import NO_LIMIT
-from service.api.work import answer_jobs, deadline_of, json_answer, refuse_too_many
+from service.api.wanted import WhileWanted
+from service.api.work import deadline_of, json_answer, refuse_too_many, run_jobs
 from service.domain import Task
 from service.errors import ServiceError
 from service.pipeline.response import TextResponse
@@ -58,15 +59,15 @@ def deepl_translate_routes(context: ApiContext) -> APIRouter:
                 source = served_source(catalogue, wanted.source_lang)
             glossary = named(wanted.glossary_id, source, target) if wanted.glossary_id else None
             own = wanted.as_own(source, target, glossary)
-            plain = await translate_jobs(context, own, deadline.instant_s)
             boundaries, markup = wanted.boundaries, wanted.markup
-            jobs = [
-                replace(job, request=replace(job.request, boundaries=boundaries, markup=markup))
-                for job in plain
-            ]
-            answers = await answer_jobs(
-                request, context.lifecycle, jobs, deadline, keep_going=False
-            )
+            with WhileWanted(request.receive, context.lifecycle, deadline.timeout_s):
+                plain = await translate_jobs(context, own, deadline.instant_s)
+                jobs = [
+                    replace(job, request=replace(job.request, boundaries=boundaries, markup=markup))
+                    for job in plain
+                ]
+                answers = await run_jobs(jobs, keep_going=False)
+            account(record_of(request.scope), jobs, answers)
             context.usage.add(sum(map(len, texts)))
             return json_answer(_body(wanted, jobs, answers), jobs)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from service.api.catalogue import ServedModel
 from service.api.record import RequestRecord
@@ -112,6 +113,7 @@ def account(
     for model, answer in done:
         count_answer(model.metrics, answer)
     failed = sum(isinstance(answer, ServiceError) for answer in answers)
+    times = [answer.times for _, answer in done]
     record.details |= {
         "texts": len(jobs),
         "texts_failed": failed,
@@ -120,7 +122,7 @@ def account(
         "generated_tokens": sum(answer.generated_tokens for _, answer in done),
         # Texts are worked on side by side: the slowest is what the client waited for.
         **{
-            stage: round(max((getattr(answer.times, stage) for _, answer in done), default=0), 6)
+            stage: round(max(map(attrgetter(stage), times), default=0), 6)
             for stage in StageTimes.__slots__
         },
     }

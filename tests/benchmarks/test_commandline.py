@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.commandline import COMMAND, TEXT, TOKENS, decoded, row
+from benchmarks.commandline import COMMAND, TEXT, TOKENS, by_length, decoded, row
 from benchmarks.interleave import Spread
 from service.domain import DecodedSource, DecodeRequest, SearchOptions
 
@@ -37,6 +37,14 @@ def test_everything_is_asked_once_and_in_order(count: int) -> None:
     engine = Answering()
     decoded(engine, requests)
     assert engine.asked == requests
+
+
+@given(st.lists(st.integers(1, 9)))
+def test_by_length_is_everything_patiently_the_shortest_first(lengths: list[int]) -> None:
+    requests = [DecodeRequest((0,) * length, OPTIONS) for length in lengths]
+    ordered = by_length(requests)
+    assert [len(request.source_ids) for request in ordered] == sorted(lengths)
+    assert all(request.priority == 1 for request in ordered)
 
 
 def test_a_share_is_of_the_same_round_and_beam() -> None:

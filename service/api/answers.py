@@ -135,8 +135,9 @@ def count_answer(metrics: ModelMetrics, answer: TextResponse) -> None:
         if sentence.problems or sentence.avoided:
             metrics.guarded(kept=sentence.problems, avoided=sentence.avoided)
         for use in sentence.hypotheses[0].uses:
-            is_held = use.target is not None and not use.is_inserted
-            metrics.marked(is_copy=use.is_copy, is_held=is_held)
+            if not use.is_number:  # the guard's business, and counted as such
+                is_held = use.target is not None and not use.is_inserted
+                metrics.marked(is_copy=use.is_copy, is_held=is_held)
 
 
 def headers_of(jobs: Sequence[Job]) -> dict[str, str]:

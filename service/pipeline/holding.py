@@ -108,7 +108,8 @@ class MarkedSentence:
             is_copy = stretch.target is None
             if isinstance(mark, Placeholder):
                 id_ = next(copied)
-                yield MarkUse(stretch.span, decoded.places.get(id_), is_copy, id_ in inserted)
+                place, is_inserted = decoded.places.get(id_), id_ in inserted
+                yield MarkUse(stretch.span, place, is_copy, is_inserted, stretch.is_number)
                 continue
             place = find_target(decoded.text, mark.target, taken)
             if place is not None:

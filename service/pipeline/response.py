@@ -35,12 +35,14 @@ class MarkUse:
             a term out.
         is_copy: It was to be copied.
         is_inserted: The model left a copy out; it was put where alignment suggests.
+        is_number: Nobody asked for it: see `Stretch`.
     """
 
     source: Span
     target: Span | None
     is_copy: bool
     is_inserted: bool = False
+    is_number: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -299,6 +299,21 @@ def test_terms_are_counted(client: LocalClient) -> None:
         assert value(client, "seq2serve_marks_total", **labels) == count
 
 
+def test_a_number_that_nobody_asked_for_is_not_counted(make_client: MakeClient) -> None:
+    def number(request: TextRequest) -> TextResponse:
+        whole = shout(request)
+        [sentence] = whole.sentences
+        use = MarkUse((0, 2), (0, 2), is_copy=True, is_number=True)
+        best = replace(sentence.hypotheses[0], uses=(use,))
+        return replace(whole, sentences=(replace(sentence, hypotheses=(best,)),))
+
+    client = make_client(FakeModels(translator=FakePipeline(number), manifests=(ABLE,)))
+    client.post("/translate", json=asked(q="12 cats"))
+    for outcome in ("held", "lost"):
+        labels = {"model": "able-en-de", "kind": "copy", "outcome": outcome}
+        assert value(client, "seq2serve_marks_total", **labels) == 0
+
+
 def test_a_glossary_that_cannot_be_read_stops_the_service(
     tmp_path: Path, models: FakeModels
 ) -> None:

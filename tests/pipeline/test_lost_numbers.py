@@ -48,6 +48,7 @@ def test_no_number_is_lost(
     assert sentence.avoided == (Problem.LOST_NUMBER,)
     assert [text[slice(*use.source)] for use in hypothesis.uses] == numbers
     assert [use.is_inserted for use in hypothesis.uses] == [copies == 0] * len(numbers)
+    assert all(use.is_number for use in hypothesis.uses)
     first, last = decodes
     assert last.options == first.options, "the beam that was named stands"
     assert sentence.decode_steps == 2

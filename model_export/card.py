@@ -1,5 +1,6 @@
 """A bundle's README.md: the model card, made from its manifest and nothing else."""
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from service.bundle.manifest import Manifest
@@ -53,50 +54,55 @@ def _facts(manifest: Manifest) -> str:
             ),
         ),
     ]
-    return "| | |\n|---|---|\n" + "\n".join(f"| {name} | {value} |" for name, value in rows)
+    return _table("|", rows)
 
 
 def _scores(manifest: Manifest) -> str:
     if not manifest.scores:
         return "## Scores\n\nNot measured."
-    head = "| test set | metric | value | better | precision, beam |\n|---|---|---|---|---|\n"
-    rows = "\n".join(
-        f"| {score.corpus} ({score.sentences}) | {score.metric} | {score.value:.2f} | "
-        f"{score.better} | {score.precision}, {score.beam_size} |"
+    rows = [
+        (
+            f"{score.corpus} ({score.sentences})",
+            score.metric,
+            f"{score.value:.2f}",
+            score.better,
+            f"{score.precision}, {score.beam_size}",
+        )
         for score in manifest.scores
-    )
+    ]
     return (
         "## Scores\n\nOf what is served: ONNX Runtime, the service's own segmentation and beam "
-        "search. Signatures are in the manifest.\n\n" + head + rows
+        "search. Signatures are in the manifest.\n\n"
+        + _table("test set | metric | value | better | precision, beam", rows)
     )
 
 
 def _confidence(manifest: Manifest) -> str:
     if not manifest.confidence:
         return "## Confidence\n\nNot calibrated."
-    head = (
-        "| direction | expected | on held-out dev sentences | mean error | rank correlation |\n"
-        "|---|---|---|---|---|\n"
-    )
-    rows = "\n".join(
-        f"| {Direction(each.source, each.target).in_words} | sentence {each.quality} | "
-        f"{each.held_out.sentences} | {each.held_out.calibration_error:.3f} | "
-        f"{each.held_out.rank_correlation:.2f} |"
+    head = "direction | expected | on held-out dev sentences | mean error | rank correlation"
+    rows = [
+        (
+            Direction(each.source, each.target).in_words,
+            f"sentence {each.quality}",
+            each.held_out.sentences,
+            f"{each.held_out.calibration_error:.3f}",
+            f"{each.held_out.rank_correlation:.2f}",
+        )
         for each in manifest.confidence
-    )
+    ]
     return (
         "## Confidence\n\nWhat the confidence of an answer says can be expected of it "
-        "(`docs/trust.md`), and how far that was from what came:\n\n" + head + rows
+        "(`docs/trust.md`), and how far that was from what came:\n\n" + _table(head, rows)
     )
 
 
 def _data(manifest: Manifest) -> str:
-    head = "| corpus | used for | pairs | licence | origin |\n|---|---|---|---|---|\n"
-    rows = "\n".join(
-        f"| {corpus.name} | {corpus.split} | {corpus.pairs} | {corpus.licence} | {corpus.origin} |"
+    rows = [
+        (corpus.name, corpus.split, corpus.pairs, corpus.licence, corpus.origin)
         for corpus in manifest.data
-    )
-    return "## Data\n\n" + head + rows
+    ]
+    return "## Data\n\n" + _table("corpus | used for | pairs | licence | origin", rows)
 
 
 def _verification(manifest: Manifest) -> str:
@@ -110,3 +116,10 @@ def _verification(manifest: Manifest) -> str:
         f"whole n-best lists; the int8 graphs gave {found.int8_equal_hypotheses:.1%} of its "
         f"answers (torch {found.torch}, onnxruntime {found.onnxruntime})."
     )
+
+
+def _table(head: str, rows: Iterable[Sequence[object]]) -> str:
+    """A Markdown table; `head` has a bar between the names of its columns."""
+    rule = "|---" * (head.count("|") + 1) + "|"
+    body = ("| " + " | ".join(map(str, row)) + " |" for row in rows)
+    return "\n".join([f"| {head} |", rule, *body])

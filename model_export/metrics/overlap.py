@@ -24,30 +24,17 @@ LENGTH_BUCKETS = ((0, 5), (6, 10), (11, 15), (16, 20), (21, 30), (31, 40), (41, 
 
 def bleu(hypotheses: Sequence[str], references: Sequence[str]) -> Score:
     """Corpus BLEU of plain text: cased, sacreBLEU's own tokenisation (13a)."""
-    sentences = check_aligned(hypotheses=hypotheses, references=references)
-    metric = BLEU()
-    found = metric.corpus_score(hypotheses, [references])
-    signature = f"{found.name}|{metric.get_signature()}"
-    return Score("BLEU", found.score, signature, Better.HIGHER, sentences)
+    return _corpus_score("BLEU", BLEU(), hypotheses, references)
 
 
 def chrf(hypotheses: Sequence[str], references: Sequence[str]) -> Score:
     """Corpus chrF2, 0 to 100 (tables that print .655 divide by 100)."""
-    sentences = check_aligned(hypotheses=hypotheses, references=references)
-    metric = CHRF()
-    found = metric.corpus_score(hypotheses, [references])
-    signature = f"{found.name}|{metric.get_signature()}"
-    return Score("chrF", found.score, signature, Better.HIGHER, sentences)
+    return _corpus_score("chrF", CHRF(), hypotheses, references)
 
 
 def sentence_chrf(hypotheses: Sequence[str], references: Sequence[str]) -> list[float]:
     """chrF2 of each sentence by itself, 0 to 100."""
-    check_aligned(hypotheses=hypotheses, references=references)
-    metric = CHRF()
-    return [
-        metric.sentence_score(hypothesis, [reference]).score
-        for hypothesis, reference in zip(hypotheses, references, strict=True)
-    ]
+    return _sentence_scores(CHRF(), hypotheses, references)
 
 
 def sentence_bleu(hypotheses: Sequence[str], references: Sequence[str]) -> list[float]:
@@ -56,8 +43,22 @@ def sentence_bleu(hypotheses: Sequence[str], references: Sequence[str]) -> list[
     Orders without a match are smoothed exponentially (Chen and Cherry 2014, method 3), and
     those that a sentence is too short for are left out.
     """
+    return _sentence_scores(BLEU(effective_order=True), hypotheses, references)
+
+
+def _corpus_score(
+    name: str, metric: BLEU | CHRF, hypotheses: Sequence[str], references: Sequence[str]
+) -> Score:
+    sentences = check_aligned(hypotheses=hypotheses, references=references)
+    found = metric.corpus_score(hypotheses, [references])
+    signature = f"{found.name}|{metric.get_signature()}"
+    return Score(name, found.score, signature, Better.HIGHER, sentences)
+
+
+def _sentence_scores(
+    metric: BLEU | CHRF, hypotheses: Sequence[str], references: Sequence[str]
+) -> list[float]:
     check_aligned(hypotheses=hypotheses, references=references)
-    metric = BLEU(effective_order=True)
     return [
         metric.sentence_score(hypothesis, [reference]).score
         for hypothesis, reference in zip(hypotheses, references, strict=True)

@@ -5,7 +5,7 @@ that little is padding, and every epoch has its own order, a function of seed an
 that is what makes a resumed run see exactly what an uninterrupted one would.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from model_export.corpus import Line, Split, read_split
+from model_export.corpus import Line, Split, read_dev_sample, read_split
 from model_export.distillation import training_lines
 from model_export.errors import TrainingError
 from model_export.marks import Marked, marked_pairs
@@ -156,6 +156,13 @@ def source_prefixes(recipe: Recipe, tokenizer: Tokenizer) -> dict[Direction, tup
     }
 
 
+def source_ids(
+    line: Line, tokenizer: Tokenizer, prefixes: Mapping[Direction, Sequence[int]]
+) -> list[int]:
+    """A line's source as a model reads it: prefix, text, end mark."""
+    return [*prefixes[line.direction], *tokenizer.encode(line.source), tokenizer.end_id]
+
+
 def dev_sources(recipe: Recipe, run: Path, tokenizer: Tokenizer, count: int) -> list[list[int]]:
     """Dev sources from all of the split, each once, and one as long as the model takes.
 
@@ -165,16 +172,16 @@ def dev_sources(recipe: Recipe, run: Path, tokenizer: Tokenizer, count: int) -> 
     """
     limit = recipe.limits.max_source_tokens
     prefixes = source_prefixes(recipe, tokenizer)
-    lines = list(read_split(run, Split.DEV))
-    sources: dict[tuple[int, ...], None] = {}
-    for line in lines[:: max(1, len(lines) // count)][:count]:
-        ids = [*prefixes[line.direction], *tokenizer.encode(line.source)]
-        sources[(*ids[: limit - 1], tokenizer.end_id)] = None
-    if not sources:
+    # Without the end mark, which stands behind what is cut, too.
+    sample = [
+        source_ids(line, tokenizer, prefixes)[:-1][: limit - 1]
+        for line in read_dev_sample(run, count)
+    ]
+    if not sample:
         return []
-    found = [list(source) for source in sources]
-    joined = [token for source in found for token in source[:-1]]
-    return [*found, [*joined[: limit - 1], tokenizer.end_id]]
+    distinct = [list(source) for source in dict.fromkeys(map(tuple, sample))]
+    joined = [token for source in distinct for token in source]
+    return [[*source, tokenizer.end_id] for source in (*distinct, joined[: limit - 1])]
 
 
 def batch_plan(pairs: Pairs, batch_tokens: int, seed: int, epoch: int) -> list[IntArray]:

@@ -162,11 +162,10 @@ def _search(recipe: Recipe) -> SearchOptions:
 
 def _made_of(recipe: Recipe, run: Path) -> dict[str, Any]:
     """All that decides the targets, but for the teacher."""
-    outputs = read_report(run).outputs
     return {
         "mode": str(_section(recipe).mode),
         "search": asdict(_search(recipe)),
-        "text": {name: digest for name, digest in outputs.items() if "/train." in name},
+        "text": read_report(run).training_text,
     }
 
 

@@ -3,7 +3,7 @@
     ExportError
     |- RecipeError          a recipe is missing something or says something impossible
     |- CorpusError          a corpus file is broken; the message names file and line
-    |- CheckpointError      a checkpoint does not fit the recipe
+    |- CheckpointError      a checkpoint is missing, damaged, or of another network
     |- TrainingError        training cannot go on
     `- VerificationError    ONNX Runtime does not reproduce PyTorch
 

@@ -38,11 +38,10 @@ _LEAST_PROBABILITY = 0.1
 # Characters of the shortest phrase that is given as a term: most shorter ones are no terms.
 _SHORTEST = 4
 
-_NULL = 0  # "no source word", in a word's place
-
-
 # Placeholders of one pair.
 _MOST_PLACEHOLDERS = 2
+
+_NULL = 0  # "no source word", in a word's place
 
 
 class Phrase(NamedTuple):

@@ -9,8 +9,8 @@ from statistics import fmean
 
 from tqdm import tqdm
 
-from model_export.corpus import Line, Split, read_corpora, read_split
-from model_export.dataset import source_prefixes
+from model_export.corpus import Line, Split, read_corpora, read_dev_sample
+from model_export.dataset import source_ids, source_prefixes
 from model_export.metrics import Score, bleu, chrf, rouge
 from model_export.model.search import TorchDecoder
 from model_export.model.seq2seq import Seq2Seq
@@ -33,10 +33,7 @@ def answers(
 ) -> list[str]:
     """The best hypothesis for each line."""
     prefixes = source_prefixes(recipe, tokenizer)
-    sources = [
-        [*prefixes[line.direction], *tokenizer.encode(line.source), tokenizer.end_id]
-        for line in lines
-    ]
+    sources = [source_ids(line, tokenizer, prefixes) for line in lines]
     return [tokenizer.decode(found[0].token_ids) for found in decode(model, sources, search)]
 
 
@@ -69,9 +66,7 @@ def dev_scorer(recipe: Recipe, run: Path, tokenizer: Tokenizer) -> Callable[[Seq
     Returns:
         Gives a network in evaluation mode its BLEU, or the mean of its ROUGE-1, 2 and L.
     """
-    count = recipe.training.evaluate_sentences
-    lines = list(read_split(run, Split.DEV))
-    dev = lines[:: max(1, len(lines) // count)][:count]
+    dev = read_dev_sample(run, recipe.training.evaluate_sentences)
     references = [line.target for line in dev]
     longest = max((len(tokenizer.encode(target)) for target in references), default=0)
     greedy = SearchOptions(

@@ -9,7 +9,7 @@ from typing import Self
 from model_export import checkpoint
 from model_export.corpus import Line
 from model_export.corpus.reading import file_sha256
-from model_export.dataset import source_prefixes
+from model_export.dataset import source_ids, source_prefixes
 from model_export.ensemble import load_ensemble
 from model_export.errors import RecipeError
 from model_export.recipe import Recipe
@@ -105,7 +105,7 @@ class Teacher:
     def translate(self, lines: Sequence[Line], search: SearchOptions) -> list[list[str]]:
         """The hypotheses of each line, best first; none for a source that is too long."""
         asked: dict[tuple[int, ...], list[str]] = {}
-        keys = [self._source(line) for line in lines]
+        keys = [tuple(source_ids(line, self.tokenizer, self.prefixes)) for line in lines]
         for source in keys:
             if len(source) <= self.max_source_tokens:
                 asked[source] = []
@@ -113,7 +113,3 @@ class Teacher:
         for source, found in zip(asked, decode(self.model, list(asked), search), strict=True):
             asked[source] = [self.tokenizer.decode(each.token_ids) for each in found]
         return [asked.get(source, []) for source in keys]
-
-    def _source(self, line: Line) -> tuple[int, ...]:
-        ids = self.tokenizer.encode(line.source)
-        return (*self.prefixes[line.direction], *ids, self.tokenizer.end_id)

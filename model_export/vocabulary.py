@@ -67,10 +67,9 @@ def prepare_vocabulary(config: VocabularyConfig, control_symbols: Sequence[str],
         RecipeError: The text needs more pieces than `size`; the message says how many.
         CorpusError: The run's data is not prepared.
     """
-    outputs = read_report(run).outputs
     made_of = {
         "settings": _settings(config, control_symbols),
-        "text": {name: digest for name, digest in outputs.items() if "/train." in name},
+        "text": read_report(run).training_text,
     }
     path, record_path = run / MODEL_NAME, run / RECORD_NAME
     if path.is_file() and record_path.is_file():

@@ -8,7 +8,13 @@ prepare    all of it, once per run directory
 """
 
 from model_export.corpus.cleaning import Split
-from model_export.corpus.prepare import Line, prepare_corpus, read_corpora, read_split
+from model_export.corpus.prepare import (
+    Line,
+    prepare_corpus,
+    read_corpora,
+    read_dev_sample,
+    read_split,
+)
 from model_export.corpus.report import CorpusReport, InputReport, SplitTotals, read_report
 
 __all__ = [
@@ -19,6 +25,7 @@ __all__ = [
     "SplitTotals",
     "prepare_corpus",
     "read_corpora",
+    "read_dev_sample",
     "read_report",
     "read_split",
 ]

@@ -16,7 +16,7 @@ from typing import BinaryIO, NamedTuple, Self
 
 from tqdm import tqdm
 
-from model_export.config import CorpusFiles, DataConfig, ReversedDigits
+from model_export.config import CorpusConfig, DataConfig, ReversedDigits
 from model_export.corpus.cleaning import Cleaner, Kept, Reason, Split
 from model_export.corpus.digits import DigitsReader
 from model_export.corpus.reading import FilesReader, PairReader, file_sha256, read_lines
@@ -36,6 +36,8 @@ logger = logging.getLogger(__name__)
 # Goes up when the same recipe and files would give other lines than before: `prepare` then
 # makes them again.
 RULES_VERSION = 3
+
+_SIDES = ("source", "target", "direction")
 
 
 class Line(NamedTuple):
@@ -127,12 +129,15 @@ def read_corpora(run: Path, split: Split) -> Iterator[tuple[str, list[Line]]]:
             yield corpus.name, list(islice(lines, count))
 
 
+def read_dev_sample(run: Path, count: int) -> list[Line]:
+    """Up to `count` dev lines of a prepared run, evenly spaced over all of them."""
+    lines = list(read_split(run, Split.DEV))
+    return lines[:: max(1, len(lines) // count)][:count]
+
+
 def _direction(languages: str) -> Direction:
     first, _, second = languages.partition(" ")
     return Direction(source=first, target=second or None)
-
-
-_SIDES = ("source", "target", "direction")
 
 
 def _name(split: Split, side: str) -> str:
@@ -149,7 +154,7 @@ class _Input:
     def __init__(
         self,
         split: Split,
-        corpus: CorpusFiles | ReversedDigits,
+        corpus: CorpusConfig,
         direction: Direction,
         environment: Mapping[str, str],
     ) -> None:

@@ -50,6 +50,11 @@ class CorpusReport(_Record):
     outputs: dict[str, str]
     """Digest of each file written, by its path inside the run directory."""
 
+    @property
+    def training_text(self) -> dict[str, str]:
+        """Those of `outputs` that hold the training split."""
+        return {name: digest for name, digest in self.outputs.items() if "/train." in name}
+
 
 def read_report(run: Path) -> CorpusReport:
     """The report of a run directory whose data is prepared.

@@ -6,7 +6,7 @@ any control flow, which is what a CUDA graph can capture.
 
 A step is one product after the other and then some forty nodes on a few hundred numbers, each
 of which costs microseconds whatever it does: the search is written to need few of them. Which
-search is over is decided on the host, once a call (`service.decoding.contract`).
+search is over is decided on the host, once a call (`service.decoding.ending`).
 
 B sources, K slots, R = B * K rows, S source tokens, N columns of scores, D hidden, C = K + 1
 candidates a slot. See `service.decoding.contract` for what each input and output means, and

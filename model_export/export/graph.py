@@ -15,6 +15,8 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+WEIGHTS_NAME = "weights.bin"
+
 # From opset 21 on, ONNX Runtime's CUDA provider leaves Loop, Scan and Identity to the CPU.
 OPSET = 20
 _IR_VERSION = 9
@@ -75,9 +77,6 @@ class WeightsFile:
             for array, offset in self._places.values():
                 file.write(b"\0" * (offset - file.tell()))
                 file.write(array.tobytes())
-
-
-WEIGHTS_NAME = "weights.bin"
 
 
 class Graph:

@@ -26,6 +26,9 @@ from service.domain import FloatArray
 
 _LARGEST = 127
 
+# A range of nothing at all still needs a scale.
+_TINY = 1e-6
+
 # How integers stand for the left side of a product, which lies in [-1, 1].
 OPERAND_SCALE = 1 / _LARGEST
 OPERAND_ZERO = 128
@@ -50,9 +53,6 @@ class Rounding:
             return cls(max(largest, _TINY) / 255, 0)
         return cls(max(-least, largest, _TINY) / _LARGEST, OPERAND_ZERO)
 
-
-# A range of nothing at all still needs a scale.
-_TINY = 1e-6
 
 BOUNDED = Rounding(OPERAND_SCALE, OPERAND_ZERO)
 

@@ -31,7 +31,7 @@ from model_export.config import AttentionKind, ModelConfig
 from model_export.model.attention import Attention
 from model_export.model.copying import CopyGate, mixture
 from model_export.model.dropout import SequenceDropout
-from model_export.model.encoder import Encoded, source_mask
+from model_export.model.encoder import Encoded, padding_bias
 
 
 class Source(NamedTuple):
@@ -120,12 +120,14 @@ class Decoder(nn.Module):
         state = torch.tanh(self.initial(encoded.summary)).unsqueeze(1)
         if self.attention is None:
             return Source(None, None, None, encoded.summary.unsqueeze(1)), state
-        mask = source_mask(lengths, encoded.memory.shape[1])
-        bias = torch.zeros(mask.shape, device=mask.device).masked_fill_(~mask, -torch.inf)
-        keys = self.attention.split(self.attention.keys(encoded.memory))
-        return Source(
-            keys, self.attention.split(encoded.memory).to(keys.dtype), bias[:, None, None], None
-        ), state
+        keys = self.attention.keys(encoded.memory)
+        return self.source(keys, encoded.memory.to(keys.dtype), lengths), state
+
+    def source(self, keys: Tensor, values: Tensor, lengths: Tensor) -> Source:
+        """The source that steps attend to: keys and encoder outputs [B, S, D], lengths [B]."""
+        assert self.attention is not None
+        bias = padding_bias(lengths, values.shape[1])
+        return Source(self.attention.split(keys), self.attention.split(values), bias, None)
 
     def step(self, source: Source, projected: Tensor, state: Tensor) -> Step:
         """One step from ``first.input(E y_{t-1})`` [B, K, 3D] and s_{t-1} [B, K, D]."""

@@ -37,6 +37,13 @@ def source_mask(lengths: Tensor, width: int) -> Tensor:
     return torch.arange(width, device=lengths.device) < lengths.unsqueeze(1)
 
 
+def padding_bias(lengths: Tensor, width: int) -> Tensor:
+    """Added to scores, 0 at a source's tokens and -inf at padding, [B, 1, 1, S], float32."""
+    mask = source_mask(lengths, width)
+    bias = torch.zeros(mask.shape, device=mask.device).masked_fill_(~mask, -torch.inf)
+    return bias[:, None, None]
+
+
 def sinusoids(width: int, size: int) -> Tensor:
     """Position embeddings of Vaswani et al. 2017, sec. 3.5: [S, D], sines then cosines."""
     rates = torch.exp(torch.arange(size // 2) * (-math.log(10_000.0) / (size // 2)))
@@ -110,12 +117,11 @@ class SelfAttentionEncoder(nn.Module):
 
     def forward(self, embedded: Tensor, lengths: Tensor) -> Encoded:
         width, size = embedded.shape[1:]
-        mask = source_mask(lengths, width)
-        bias = torch.zeros_like(mask, dtype=torch.float32).masked_fill_(~mask, -torch.inf)
+        bias = padding_bias(lengths, width)
         hidden = self.dropout(embedded * math.sqrt(size) + sinusoids(width, size).to(embedded))
         for layer in self.layers:
-            hidden = layer(hidden, bias[:, None, None])
-        memory = torch.tanh(self.norm(hidden)) * mask.unsqueeze(2)
+            hidden = layer(hidden, bias)
+        memory = torch.tanh(self.norm(hidden)) * source_mask(lengths, width).unsqueeze(2)
         return Encoded(memory, _mean(memory, lengths))
 
 

@@ -208,10 +208,7 @@ class TorchDecoder(SteppedDecoder):
             return Source(None, None, None, self._tensor(state.decoder["context"][:, :1]))
         values = self._tensor(state.memory["values"])
         keys = self._tensor(state.memory.get("keys", state.memory["values"]))
-        mask = source_mask(self._tensor(state.source_lengths), values.shape[1])
-        bias = torch.zeros(mask.shape, device=mask.device)
-        bias = bias.masked_fill_(~mask, -torch.inf)[:, None, None]
-        return Source(decoder.attention.split(keys), decoder.attention.split(values), bias, None)
+        return decoder.source(keys, values, self._tensor(state.source_lengths))
 
     def _tensor(self, array: npt.NDArray[Any]) -> Tensor:
         """An array where the network is; the search itself is done on the CPU."""

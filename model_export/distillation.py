@@ -59,7 +59,7 @@ def distil(
         RecipeError: The recipe has no such section.
         CorpusError: The run is not prepared.
     """
-    config = _section(recipe)
+    config = section_of(recipe)
     record = {**_made_of(recipe, run), "teacher": teacher}
     path, record_path = run / TARGETS_NAME, run / RECORD_NAME
     if _read_record(record_path) != record:
@@ -82,6 +82,17 @@ def distil(
         finally:
             executor.shutdown(cancel_futures=True)  # stopped early, it begins no more chunks
     logger.info("distilled %d lines to %s", len(lines), path)
+
+
+def section_of(recipe: Recipe) -> DistillationConfig:
+    """The recipe's `distillation` section.
+
+    Raises:
+        RecipeError: It has none.
+    """
+    if recipe.distillation is None:
+        raise RecipeError(f"recipe {recipe.name} has no [distillation] section")
+    return recipe.distillation
 
 
 def training_lines(recipe: Recipe, run: Path) -> list[Line]:
@@ -141,15 +152,9 @@ def _choose(mode: DistillationMode, hypotheses: Sequence[str], reference: str) -
     return hypotheses[0] if mode is DistillationMode.BEST else closest(hypotheses, reference)
 
 
-def _section(recipe: Recipe) -> DistillationConfig:
-    if recipe.distillation is None:
-        raise RecipeError(f"recipe {recipe.name} has no [distillation] section")
-    return recipe.distillation
-
-
 def _search(recipe: Recipe) -> SearchOptions:
     """How the teacher searches: as the student is to be served, but with a beam of its own."""
-    config = _section(recipe)
+    config = section_of(recipe)
     every = config.mode is DistillationMode.CLOSEST
     return SearchOptions(
         beam_size=config.beam_size,
@@ -163,7 +168,7 @@ def _search(recipe: Recipe) -> SearchOptions:
 def _made_of(recipe: Recipe, run: Path) -> dict[str, Any]:
     """All that decides the targets, but for the teacher."""
     return {
-        "mode": str(_section(recipe).mode),
+        "mode": str(section_of(recipe).mode),
         "search": asdict(_search(recipe)),
         "text": read_report(run).training_text,
     }

@@ -28,10 +28,11 @@ from model_export.ensemble import load_ensemble
 from model_export.evaluation import evaluate_bundle, record_scores
 from model_export.model.seq2seq import Seq2Seq
 from model_export.preparation import prepare
+from model_export.processes import join_processes
 from model_export.recipe import Recipe
 from model_export.scoring import dev_scorer, score_corpora
 from model_export.teacher import Teacher
-from model_export.training import join_processes, train
+from model_export.training import Trainer
 from model_export.verification import verify_bundle
 from model_export.vocabulary import load_vocabulary
 from service.bundle.loader import load_verified
@@ -100,14 +101,14 @@ def train_step(recipe: Recipe, run: Path) -> None:
         pairs = load_pairs(recipe, run, tokenizer)
         if process.leads:
             logger.info("training on %d pairs in %s", len(pairs), run)
-        progress = train(
+        progress = Trainer(
             recipe,
             run,
             pairs,
             tokenizer,
             process=process,
             score_dev=dev_scorer(recipe, run, tokenizer),
-        )
+        ).run()
         if process.leads:
             logger.info(
                 "trained %d steps in %.0f s; best dev score %.2f",

@@ -10,6 +10,7 @@ from model_export import checkpoint
 from model_export.corpus import Line
 from model_export.corpus.reading import file_sha256
 from model_export.dataset import source_ids, source_prefixes
+from model_export.distillation import section_of
 from model_export.ensemble import load_ensemble
 from model_export.errors import RecipeError
 from model_export.recipe import Recipe
@@ -52,13 +53,11 @@ class Teacher:
             precision: Graphs that are asked, of a bundle.
 
         Raises:
-            RecipeError: A bundle is not the only teacher, or does not translate what the recipe
-                does.
+            RecipeError: There is no such section, a bundle is not the only teacher, or does not
+                translate what the recipe does.
             ExportError, ServiceError: A run or a bundle cannot be loaded; the message says why.
         """
-        if recipe.distillation is None:
-            raise RecipeError(f"recipe {recipe.name} has no [distillation] section")
-        directories = [Path(each) for each in recipe.distillation.teachers]
+        directories = [Path(each) for each in section_of(recipe).teachers]
         bundles = [each for each in directories if (each / MANIFEST_NAME).is_file()]
         if not bundles:
             return cls._of_runs(recipe, directories)

@@ -7,11 +7,10 @@ would have taken.
 """
 
 import math
-import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -27,38 +26,9 @@ from model_export.config import TrainingConfig
 from model_export.dataset import Batch, Place, TrainingPairs, training_batches
 from model_export.errors import CheckpointError, TrainingError
 from model_export.model.seq2seq import Seq2Seq
+from model_export.processes import Process
 from model_export.recipe import Recipe
 from service.text.tokenizer import Tokenizer
-
-
-@dataclass(frozen=True, slots=True)
-class Process:
-    """This process among those that train together."""
-
-    rank: int
-    world_size: int
-    device: torch.device
-
-    @property
-    def leads(self) -> bool:
-        """Whether this is the process that writes, prints and looks at the dev set."""
-        return self.rank == 0
-
-
-@contextmanager
-def join_processes() -> Iterator[Process]:
-    """Join the processes that torchrun started (its environment says which), or be alone."""
-    local_rank = int(os.environ.get("LOCAL_RANK", "0"))
-    cuda = torch.cuda.is_available()
-    device = torch.device("cuda", local_rank) if cuda else torch.device("cpu")
-    if "WORLD_SIZE" not in os.environ:
-        yield Process(0, 1, device)
-        return
-    dist.init_process_group("nccl" if cuda else "gloo")
-    try:
-        yield Process(dist.get_rank(), dist.get_world_size(), device)
-    finally:
-        dist.destroy_process_group()
 
 
 def learning_rate(config: TrainingConfig, step: int) -> float:
@@ -70,36 +40,7 @@ def learning_rate(config: TrainingConfig, step: int) -> float:
     return config.learning_rate * (0.05 + 0.95 * (1 + math.cos(math.pi * progress)) / 2)
 
 
-def train(
-    recipe: Recipe,
-    run: Path,
-    pairs: TrainingPairs,
-    tokenizer: Tokenizer,
-    *,
-    process: Process,
-    score_dev: Callable[[Seq2Seq], float],
-) -> Progress:
-    """Train until `max_steps` or until the dev score stops rising; write `run/model.pt`.
-
-    Args:
-        recipe: What to train.
-        run: Run directory; resumed from when it holds `last.pt`.
-        pairs: Encoded training pairs, the same in every process.
-        tokenizer: Gives the special ids.
-        process: From `join_processes`.
-        score_dev: Dev score of a network in evaluation mode; up is better. Asked in the
-            leading process only.
-
-    Raises:
-        CheckpointError: `run/last.pt`, or the model that the recipe starts from, is damaged or
-            belongs to another network.
-        TrainingError: The cost is no number, or there are fewer batches than processes.
-    """
-    trainer = _Trainer(recipe, run, pairs, tokenizer, process=process, score_dev=score_dev)
-    return trainer.run()
-
-
-class _Trainer:
+class Trainer:
     """One training run; owns the network, the optimiser and the progress."""
 
     def __init__(
@@ -112,6 +53,21 @@ class _Trainer:
         process: Process,
         score_dev: Callable[[Seq2Seq], float],
     ) -> None:
+        """Begin a run, or go on with one.
+
+        Args:
+            recipe: What to train.
+            run: Run directory; resumed from when it holds `last.pt`.
+            pairs: Encoded training pairs, the same in every process.
+            tokenizer: Gives the special ids.
+            process: From `join_processes`.
+            score_dev: Dev score of a network in evaluation mode; up is better. Asked in the
+                leading process only.
+
+        Raises:
+            CheckpointError: `run/last.pt`, or the model that the recipe starts from, is damaged
+                or belongs to another network.
+        """
         config = recipe.training
         torch.manual_seed(config.seed)
         self.config = config
@@ -145,11 +101,15 @@ class _Trainer:
         )
 
     def run(self) -> Progress:
-        """Update until done; see `train`."""
-        done = self.progress.looks_since_best >= self.config.patience
+        """Train until `max_steps` or until the dev score stops rising; write `run/model.pt`.
+
+        Raises:
+            TrainingError: The cost is no number, or there are fewer batches than processes.
+        """
+        progress = self.progress
         bar = tqdm(
             total=self.config.max_steps,
-            initial=self.progress.step,
+            initial=progress.step,
             unit="step",
             disable=not self.process.leads,
             mininterval=5,
@@ -157,33 +117,42 @@ class _Trainer:
         with bar, SummaryWriter(self.directory / "tensorboard") as curves:
             window = _Window()
             started = time.monotonic()
-            while not done and self.progress.step < self.config.max_steps:
+            while not self._is_done():
                 batch, place = next(self.batches)
                 cost, norm = self._update(batch)
-                self.progress.step += 1
-                self.progress.epoch, self.progress.epoch_updates = place
+                progress.step += 1
+                progress.epoch, progress.epoch_updates = place
                 window.add(cost, batch.target_tokens)
                 bar.update()
                 bar.set_postfix_str(window.summary(), refresh=False)
-                last = self.progress.step == self.config.max_steps
-                if last or self.progress.step % self.config.evaluate_every == 0:
-                    self.progress.seconds += time.monotonic() - started
+                if self._is_time_to_look():
+                    progress.seconds += time.monotonic() - started
                     score = self._look()
                     if self.process.leads:
-                        step = self.progress.step
-                        curves.add_scalar("train/cost_per_token", window.cost_per_token, step)
-                        curves.add_scalar("train/tokens_per_second", window.tokens_per_second, step)
-                        curves.add_scalar("train/gradient_norm", norm, step)
-                        curves.add_scalar("train/learning_rate", self._rate(step), step)
-                        curves.add_scalar("dev/score", score, step)
-                        bar.write(f"step {step}: {window.summary()}, dev {score:.2f}")
+                        self._draw(curves, window, norm, score)
+                        bar.write(f"step {progress.step}: {window.summary()}, dev {score:.2f}")
                     window = _Window()
                     started = time.monotonic()
-                    done = self.progress.looks_since_best >= self.config.patience
         if self.process.leads:
-            weights = checkpoint.average_kept(self.directory, self.progress.kept)
-            checkpoint.write_model(self.directory, self.network.config, weights, self.progress)
-        return self.progress
+            weights = checkpoint.average_kept(self.directory, progress.kept)
+            checkpoint.write_model(self.directory, self.network.config, weights, progress)
+        return progress
+
+    def _is_done(self) -> bool:
+        progress, config = self.progress, self.config
+        return progress.step >= config.max_steps or progress.looks_since_best >= config.patience
+
+    def _is_time_to_look(self) -> bool:
+        step, config = self.progress.step, self.config
+        return step == config.max_steps or step % config.evaluate_every == 0
+
+    def _draw(self, curves: SummaryWriter, window: "_Window", norm: float, score: float) -> None:
+        step = self.progress.step
+        curves.add_scalar("train/cost_per_token", window.cost_per_token, step)
+        curves.add_scalar("train/tokens_per_second", window.tokens_per_second, step)
+        curves.add_scalar("train/gradient_norm", norm, step)
+        curves.add_scalar("train/learning_rate", self._rate(step), step)
+        curves.add_scalar("dev/score", score, step)
 
     def _rate(self, step: int) -> float:
         return learning_rate(self.config, step)

@@ -9,7 +9,7 @@ from model_export import checkpoint
 from model_export.averaging import average_run
 from model_export.errors import CheckpointError
 from model_export.model.seq2seq import Seq2Seq
-from model_export.training import train
+from model_export.training import Trainer
 from service.text.tokenizer import Tokenizer
 from tests.model.toy_training import ALONE, cost_per_token, toy_pairs, toy_recipe
 
@@ -24,7 +24,9 @@ def run(tmp_path: Path, tokenizer: Tokenizer) -> Path:
     """Trained; keeps steps 3, 6, 9 and 12, of which 9 scored best and 3 worst."""
     scores = iter([1.0, 2.0, 4.0, 3.0])
     recipe = toy_recipe(average_checkpoints=4)
-    train(recipe, tmp_path, toy_pairs(), tokenizer, process=ALONE, score_dev=lambda _: next(scores))
+    Trainer(
+        recipe, tmp_path, toy_pairs(), tokenizer, process=ALONE, score_dev=lambda _: next(scores)
+    ).run()
     return tmp_path
 
 

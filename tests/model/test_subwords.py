@@ -15,7 +15,7 @@ from model_export.model.seq2seq import Seq2Seq
 from model_export.preparation import prepare
 from model_export.recipe import Recipe, parse_recipe
 from model_export.subwords import SubwordSampler
-from model_export.training import train
+from model_export.training import Trainer
 from model_export.vocabulary import load_vocabulary, train_vocabulary
 from service.text.normalise import normalise
 from service.text.tokenizer import Tokenizer
@@ -131,7 +131,7 @@ def test_a_run_killed_between_epochs_or_in_one_ends_as_an_uninterrupted_one(
 
         directory.mkdir(exist_ok=True)
         pairs = load_pairs(words, run, tokenizer)
-        train(words, directory, pairs, tokenizer, process=ALONE, score_dev=score_dev)
+        Trainer(words, directory, pairs, tokenizer, process=ALONE, score_dev=score_dev).run()
 
     go(tmp_path / "whole")
     for look in (2, 3):

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 import torch
 
-from model_export import checkpoint, training
+from model_export import checkpoint
 from model_export.errors import CheckpointError, TrainingError
 from model_export.model.seq2seq import Seq2Seq
 from model_export.recipe import Recipe
-from model_export.training import learning_rate, train
+from model_export.training import Trainer, learning_rate
 from service.text.tokenizer import Tokenizer
 from tests.model.toy_training import ALONE, cost_per_token, toy_pairs, toy_recipe
 
@@ -50,14 +50,14 @@ def run(tokenizer: Tokenizer) -> Callable[..., checkpoint.Progress]:
                 torch.rand(7)
             return -cost_per_token(network, tokenizer)
 
-        return train(
+        return Trainer(
             recipe or toy_recipe(),
             directory,
             toy_pairs(),
             tokenizer,
             process=ALONE,
             score_dev=score_dev,
-        )
+        ).run()
 
     return run
 
@@ -125,7 +125,7 @@ def started(
     recipe = toy_recipe(size, copies=copies, start_from=str(run))
     student = run / "student"
     student.mkdir(exist_ok=True)
-    return training._Trainer(
+    return Trainer(
         recipe, student, toy_pairs(), tokenizer, process=ALONE, score_dev=lambda _: 0.0
     ).network.state_dict()
 
@@ -254,14 +254,14 @@ def scored_run(
 ) -> checkpoint.Progress:
     """Trains with given dev scores, one a look; a further look is an error."""
     line = iter(scores)
-    return train(
+    return Trainer(
         toy_recipe(evaluate_every=1, max_steps=20, **settings),
         directory,
         toy_pairs(),
         tokenizer,
         process=ALONE,
         score_dev=lambda network: next(line),
-    )
+    ).run()
 
 
 def test_training_stops_when_the_dev_score_stops_rising(
@@ -303,7 +303,7 @@ def test_the_rate_climbs_and_falls() -> None:
 
 
 def test_a_cost_that_is_no_number_stops_training(tmp_path: Path, tokenizer: Tokenizer) -> None:
-    trainer = training._Trainer(
+    trainer = Trainer(
         toy_recipe(), tmp_path, toy_pairs(), tokenizer, process=ALONE, score_dev=lambda _: 0.0
     )
     trainer.network.embedding.weight.data[12] = math.inf

@@ -15,8 +15,9 @@ import torch
 
 from model_export.dataset import Pairs, collate
 from model_export.model.seq2seq import Seq2Seq
+from model_export.processes import Process, join_processes
 from model_export.recipe import Recipe, parse_recipe
-from model_export.training import Process, _Trainer, join_processes
+from model_export.training import Trainer
 from service.text.tokenizer import Tokenizer
 
 ALONE = Process(0, 1, torch.device("cpu"))
@@ -80,7 +81,7 @@ def main() -> None:
         return -cost_per_token(network, tokenizer)
 
     with join_processes() as process:
-        trainer = _Trainer(
+        trainer = Trainer(
             toy_recipe(**json.loads(training)),
             Path(run),
             toy_pairs(),

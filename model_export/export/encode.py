@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import onnx
 
-from model_export.export.encoder import Encoder
+from model_export.export.encoder import encoded
 from model_export.export.graph import Graph, WeightsFile
 from model_export.export.linear import Rounding, operand
 from model_export.export.network import DecoderStep, Source, source_mask
@@ -31,8 +31,14 @@ def encode_graph(
     graph = Graph("encode", weights)
     ids = graph.input("ids", np.int64, ["B", "S"])
     lengths = graph.input("lengths", np.int64, ["B"])
-    encoder = Encoder(network.encoder, roundings)
-    source = encoder(graph, step.embedding.rows(graph, ids), lengths, precision)
+    source = encoded(
+        graph,
+        network.encoder,
+        embedded=step.embedding.rows(graph, ids),
+        lengths=lengths,
+        precision=precision,
+        roundings=roundings,
+    )
     summary = operand(graph, source.summary, precision)
     initial = step.initial(graph, summary, precision)
     graph.output("state.hidden", graph.op("Tanh", initial), np.float32, ["B", size])

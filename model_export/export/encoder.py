@@ -26,26 +26,33 @@ from service.bundle.manifest import Precision
 from service.domain import FloatArray
 
 
-class Encoder:
-    """Any of the three encoders."""
+def encoded(
+    graph: Graph,
+    module: nn.Module,
+    *,
+    embedded: str,
+    lengths: str,
+    precision: Precision,
+    roundings: Mapping[str, Rounding],
+) -> Source:
+    """Add the nodes of any of the three encoders.
 
-    def __init__(self, module: nn.Module, roundings: Mapping[str, Rounding]) -> None:
-        """Take the encoder, and how its layers' inputs are rounded at int8."""
-        self.module = module
-        self.roundings = roundings
-
-    def __call__(self, graph: Graph, embedded: str, lengths: str, precision: Precision) -> Source:
-        """Encode embeddings [B, S, D] with `lengths` [B]."""
-        match self.module:
-            case GruEncoder():
-                return _gru_encoder(graph, self.module, embedded, lengths)
-            case ConvEncoder():
-                return _conv_encoder(graph, self.module, embedded, lengths)
-            case SelfAttentionEncoder():
-                return _SelfAttention(graph, self.module, self.roundings, precision)(
-                    embedded, lengths
-                )
-        raise TypeError(f"no graph is known for {type(self.module).__name__}")
+    Args:
+        graph: Where the nodes go.
+        module: The encoder.
+        embedded: Embeddings, [B, S, D].
+        lengths: Tokens per source, [B].
+        precision: How to multiply.
+        roundings: How its layers' inputs are rounded at int8, from `ranges.measure`.
+    """
+    match module:
+        case GruEncoder():
+            return _gru_encoder(graph, module, embedded, lengths)
+        case ConvEncoder():
+            return _conv_encoder(graph, module, embedded, lengths)
+        case SelfAttentionEncoder():
+            return _SelfAttention(graph, module, roundings, precision)(embedded, lengths)
+    raise TypeError(f"no graph is known for {type(module).__name__}")
 
 
 def _gru_encoder(graph: Graph, module: GruEncoder, embedded: str, lengths: str) -> Source:
@@ -98,10 +105,9 @@ def _conv_encoder(graph: Graph, module: ConvEncoder, embedded: str, lengths: str
         product = _convolution(graph, f"encoder.{index}", convolution, hidden)
         value, gate = graph.split(product, [module.size] * 2)
         gated = graph.op("Mul", value, graph.op("Sigmoid", gate))
-        halved = graph.op(
-            "Mul", graph.op("Add", hidden, gated), graph.const(math.sqrt(0.5), np.float32)
-        )
-        hidden = graph.op("Mul", halved, mask_rows)
+        total = graph.op("Add", hidden, gated)
+        scaled = graph.op("Mul", total, graph.const(math.sqrt(0.5), np.float32))
+        hidden = graph.op("Mul", scaled, mask_rows)
     memory = graph.op("Tanh", hidden)
     return Source(memory, _mean(graph, memory, mask, lengths))
 
@@ -155,7 +161,7 @@ class _SelfAttention:
         self.size = module.norm.normalized_shape[0]
 
     def __call__(self, embedded: str, lengths: str) -> Source:
-        """See `Encoder`."""
+        """See `encoded`."""
         graph, size = self.graph, self.size
         mask = source_mask(graph, embedded, lengths)
         bias = padding_bias(graph, mask)

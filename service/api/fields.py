@@ -1,6 +1,5 @@
 """Kinds of fields that clients send, checked here and refused in the words of the API."""
 
-from collections.abc import Iterable
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, StringConstraints
@@ -36,14 +35,21 @@ def _not_a_boolean(value: Any) -> Any:
 
 def _glossary(value: Any) -> Any:
     """A name, or terms and their translations."""
-    _refuse_surrogates_in([*value, *value.values()] if isinstance(value, dict) else [value])
+    strings = [*value, *value.values()] if isinstance(value, dict) else [value]
+    if not all(isinstance(string, str) for string in strings):
+        raise ValueError("should be a name, or an object of terms and their translations")
+    for string in strings:
+        _refuse_surrogates(string)
     return value
 
 
 def _strings(value: Any) -> Any:
     """One string or several; a form has one where there is one."""
     strings = [value] if isinstance(value, str) else value
-    _refuse_surrogates_in(strings if isinstance(strings, list) else [])
+    if not isinstance(strings, (list, tuple)) or not all(isinstance(each, str) for each in strings):
+        raise ValueError("should be a string or a list of strings")
+    for string in strings:
+        _refuse_surrogates(string)
     return strings
 
 
@@ -53,13 +59,6 @@ def _names(value: Any) -> Any:
     if not isinstance(listed, (list, tuple)) or not all(isinstance(name, str) for name in listed):
         raise ValueError("should be names of tags: a list, or separated by commas")
     return [name.strip() for names in listed for name in names.split(",") if name.strip()]
-
-
-def _refuse_surrogates_in(values: Iterable[Any]) -> None:
-    """What is no string is refused by its type."""
-    for value in values:
-        if isinstance(value, str):
-            _refuse_surrogates(value)
 
 
 def _refuse_surrogates(text: str, place: str = "") -> None:

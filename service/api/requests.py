@@ -340,6 +340,8 @@ def _sentence(schema: type[Sent], problem: Any) -> str:
         names = [field.alias or name for name, field in fields]
         where = " in options" if parents else ""
         return f"unknown field {json.dumps(str(last)[:80])}{where}; known: {', '.join(names)}"
+    if problem["type"] == "tuple_type":  # which JSON has not
+        message = "should be a list"
     if not place:
         return str(message)
     return f"{place}: {message[:1].lower()}{message[1:]}"

@@ -2,6 +2,7 @@
 
 import logging
 import signal
+import socket
 import time
 from collections.abc import Callable
 from types import FrameType
@@ -11,8 +12,9 @@ from fastapi import FastAPI
 
 from service.api.heads import BoundedHeadProtocol
 from service.api.lifecycle import Lifecycle, Phase
+from service.errors import SettingsError
 from service.logs import log_event
-from service.settings import Settings
+from service.settings import Settings, variable
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +24,27 @@ _KEEP_ALIVE_S = 75
 
 # For writing out the last answers; what hangs all the same loses its connection.
 _LAST_ANSWERS_S = 5
+
+
+def check_address(settings: Settings) -> None:
+    """See that the service can listen where it is to, before it takes time to load models.
+
+    Raises:
+        SettingsError: It cannot: no such address, not of this machine, taken, or not allowed.
+    """
+    host, port = settings.host, settings.port
+    try:
+        places = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, kind, protocol, _, address in places:
+            with socket.socket(family, kind, protocol) as trial:
+                # As the event loop does: what a former process left behind is no hindrance.
+                trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                trial.bind(address)
+    except OSError as error:
+        raise SettingsError(
+            f"cannot listen where {variable('host')} and {variable('port')} say, which is "
+            f"{host}:{port}: {error.strerror}"
+        ) from None
 
 
 class DrainingServer(uvicorn.Server):

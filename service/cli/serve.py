@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from service.api.lifecycle import Lifecycle
-from service.api.server import DrainingServer
+from service.api.server import DrainingServer, check_address
 from service.app import create_app
 from service.cli.memory import settle_memory
 from service.cli.settings_page import settings_page
@@ -42,6 +42,7 @@ def serve(_: argparse.Namespace) -> int:
     lifecycle = Lifecycle()
     settings = load_settings()
     configure_logs(settings.log_level)
+    check_address(settings)
     app = create_app(settings, lifecycle=lifecycle)
     settle_memory()
     server = DrainingServer(app, settings, lifecycle)

@@ -7,7 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import httpx
+import pytest
 
+from service.api.server import check_address
+from service.errors import SettingsError
 from service.settings import Settings
 from tests.api.fakes import FakeModels, FakePipeline, shout
 from tests.api.scraping import value
@@ -39,6 +42,26 @@ def test_it_serves() -> None:
         assert post(server).json() == {"translatedText": "HELLO"}
         assert all(engine.alive for engine in models.engines.values())
     assert all(engine.closed for engine in models.engines.values())
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "reason"),
+    [
+        ("nowhere.invalid", 0, "not known|No address"),
+        ("192.0.2.1", 0, "Cannot assign requested address"),
+        ("127.0.0.1", None, "in use"),
+    ],
+)
+def test_where_it_cannot_listen_is_said_before_models_are_loaded(
+    host: str, port: int | None, reason: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1] if port is None else port
+        settings = SETTINGS.model_copy(update={"host": host, "port": port})
+        place = f"SEQ2SERVE_HOST and SEQ2SERVE_PORT say, which is {host}:{port}: .*({reason})"
+        with pytest.raises(SettingsError, match=place):
+            check_address(settings)
+    check_address(SETTINGS.model_copy(update={"port": 0}))
 
 
 def test_a_client_that_leaves_takes_its_work_along() -> None:
@@ -105,6 +128,7 @@ class TestDrain:
                 assert refused.status_code == 503
                 assert refused.json()["code"] == "draining"
                 assert refused.headers["retry-after"] == "5"
+                assert refused.headers["connection"] == "close"
 
             gate.open()
             assert in_flight.result(PATIENCE_S).json() == {"translatedText": "HELLO"}

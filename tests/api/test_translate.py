@@ -320,6 +320,12 @@ class TestOneOfSeveralFails:
             {"return": ["everything"]},
             "return.0: input should be 'scores', 'alignment', 'tokens' or 'confidence'",
         ),
+        ({"return": "scores"}, "return: should be a list"),
+        (
+            {"glossary": {"cat": 3}},
+            "glossary: should be a name, or an object of terms and their translations",
+        ),
+        ({"do_not_translate": [1]}, "do_not_translate: should be a string or a list of strings"),
         ({"timeout_s": 0}, "timeout_s: input should be greater than 0"),
         ({"timeout_s": 500}, "timeout_s is 500; the limit is 120"),
     ],

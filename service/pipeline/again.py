@@ -31,9 +31,18 @@ class Found(NamedTuple):
     later: tuple[Searched, ...] = ()
 
     @property
-    def all(self) -> tuple[DecodedSource, ...]:
-        """What each search found."""
-        return (self.first, *(each.decoded for each in self.later))
+    def together(self) -> DecodedSource:
+        """The first answer, with the steps and the times of all searches."""
+        if not self.later:  # nearly always
+            return self.first
+        others = [each.decoded for each in self.later]
+        return replace(
+            self.first,
+            decode_steps=self.first.decode_steps + sum(each.decode_steps for each in others),
+            queue_s=self.first.queue_s + sum(each.queue_s for each in others),
+            encode_s=self.first.encode_s + sum(each.encode_s for each in others),
+            decode_s=self.first.decode_s + sum(each.decode_s for each in others),
+        )
 
     def and_by(self, again: Again, decoded: DecodedSource) -> "Found":
         """The same and what one more search found."""

@@ -33,13 +33,13 @@ class _Chosen(NamedTuple):
     """What is answered to a part.
 
     Attributes:
-        found: What the engine found.
+        source: What the engine found, with the times of all searches.
         source_tokens: Of what it was asked first.
         judged: What of it is given.
         hypotheses: The same as the answer has it, as far as it is written.
     """
 
-    found: Found
+    source: DecodedSource
     source_tokens: int
     judged: Judged
     hypotheses: list[Hypothesis]
@@ -116,11 +116,11 @@ class Writer:
         for part, choice in zip(plan.parts, chosen, strict=True):
             if choice is None:
                 continue
-            searches = choice.found.all
+            source = choice.source
             # The sentence that spent longest: see `StageTimes`.
-            queue_s = max(queue_s, sum(each.queue_s for each in searches))
-            encode_s = max(encode_s, sum(each.encode_s for each in searches))
-            decode_s = max(decode_s, sum(each.decode_s for each in searches))
+            queue_s = max(queue_s, source.queue_s)
+            encode_s = max(encode_s, source.encode_s)
+            decode_s = max(decode_s, source.decode_s)
             source_tokens += choice.source_tokens
             generated_tokens += len(choice.judged.written[0].hypothesis.token_ids)
             sentences.append(self._sentence(request, part, choice))
@@ -148,7 +148,7 @@ class Writer:
         return self._target_tokenizer.decode_beginning(token_ids)
 
     def _chosen(self, part: Part, decode: DecodeRequest, found: Found) -> _Chosen:
-        return _Chosen(found, len(decode.source_ids), self._judged(part, found), [])
+        return _Chosen(found.together, len(decode.source_ids), self._judged(part, found), [])
 
     def _judged(self, part: Part, found: Found) -> Judged:
         """What is given of what the searches found."""
@@ -191,7 +191,7 @@ class Writer:
             part.is_part,
             tuple(choice.hypotheses),
             choice.source_tokens,
-            sum(each.decode_steps for each in choice.found.all),
+            choice.source.decode_steps,
             judged.problems,
             judged.is_rescued,
             judged.avoided,

@@ -2,9 +2,14 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from dataclasses import replace
 
 from service.text.alignment import AlignedWord, SourceWord, words
 from service.text.normalise import Span
+
+# A second choice as weighty as this is one that the model had for the word, not the little
+# attention that every word gets.
+_SECOND_CHOICE = 0.2
 
 
 class Evidence:
@@ -30,7 +35,7 @@ class Evidence:
         starts = [start for start, _ in target_words]
         self._sources: list[list[tuple[Span, float]]] = [[] for _ in target_words]
         self._totals = [0.0] * len(target_words)
-        for word in aligned:
+        for word in _shared_out(aligned):
             first = bisect_right(starts, word.span[0]) - 1
             # A term of several words is aligned as one.
             for place in range(max(first, 0), bisect_left(starts, word.span[1])):
@@ -53,6 +58,34 @@ class Evidence:
         for (first, last), weight in self._sources[word]:
             came += weight * max(0, min(end, last) - max(start, first)) / (last - first)
         return came / total if total else 0.0
+
+
+def _shared_out(aligned: Sequence[AlignedWord]) -> list[AlignedWord]:
+    """Give source words that no target word looked at first to those that looked at them second.
+
+    An article's gender is its noun's, so a model looks at "house" when it writes "das", and
+    nothing seems to have come of "the". A target word whose first choice is more of another's
+    than of its own gives its first weight to its second choice, if that is nobody's first.
+    """
+    firsts: dict[Span, float] = {}
+    for word in aligned:
+        if word.sources:
+            first = word.sources[0]
+            firsts[first.span] = max(first.weight, firsts.get(first.span, 0.0))
+    shared = list(aligned)
+    takers: dict[Span, tuple[float, int]] = {}
+    for number, word in enumerate(aligned):
+        if len(word.sources) > 1 and word.sources[0].weight < firsts[word.sources[0].span]:
+            second = word.sources[1]
+            if second.span not in firsts and second.weight >= _SECOND_CHOICE:
+                takers[second.span] = max(
+                    takers.get(second.span, (0.0, 0)), (second.weight, number)
+                )
+    for _, number in takers.values():
+        first, second, *others = shared[number].sources
+        changed = replace(first, span=second.span), replace(second, span=first.span), *others
+        shared[number] = replace(shared[number], sources=changed)
+    return shared
 
 
 def proportional(source: str, target: str) -> tuple[AlignedWord, ...]:

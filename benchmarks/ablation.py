@@ -9,7 +9,7 @@ results-length.svg and results-attention.svg.
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 
@@ -21,9 +21,10 @@ from benchmarks.length_plot import Curve, Point, length_plot
 from benchmarks.report import Report, Row
 from benchmarks.resampling import Interval, intervals
 from benchmarks.rows import Trained, decoder, learner, load_row
-from model_export.config import EncoderKind, TeacherForcing
+from model_export.config import TeacherForcing
 from model_export.dataset import batch_plan, collate, load_pairs
 from model_export.metrics import multi30k_bleu, positions_by_length
+from model_export.recipe import Recipe
 from service.decoding.batch import decode
 from service.domain import DecodedHypothesis
 
@@ -86,33 +87,20 @@ def main() -> int:
         bucket: fmean(len(base.sources[i].split()) for i in inside)
         for bucket, inside in positions_by_length(base.sources).items()
     }
-    curves = {
-        name: Curve(
-            label(row),
-            [
-                Point(words[bucket], each[name].bleu, *each[name].ends)
-                for bucket, each in by_length.items()
-            ],
-        )
-        for name, row in rows.items()
+    points = {
+        name: [
+            Point(words[bucket], each[name].bleu, *each[name].ends)
+            for bucket, each in by_length.items()
+        ]
+        for name in rows
     }
     (arguments.pictures / "results-length.svg").write_text(
-        length_plot(panels(rows, curves)), encoding="utf-8"
+        length_plot(panels(rows, points)), encoding="utf-8"
     )
     (arguments.pictures / "results-attention.svg").write_text(
         attention_picture(base, SENTENCE), encoding="utf-8"
     )
     return 0
-
-
-def label(row: Trained) -> str:
-    """What is particular about a model: its attention, or what else it has of its own."""
-    model, training = row.recipe.model, row.recipe.training
-    if model.encoder is not EncoderKind.GRU:
-        return f"{model.encoder.replace('_', '-')} encoder"
-    if training.teacher_forcing != TeacherForcing():
-        return f"fed {fed(training.teacher_forcing)}"
-    return str(model.attention)
 
 
 def fed(forcing: TeacherForcing) -> str:
@@ -122,20 +110,36 @@ def fed(forcing: TeacherForcing) -> str:
 
 
 def panels(
-    rows: Mapping[str, Trained], curves: Mapping[str, Curve]
+    rows: Mapping[str, Trained], points: Mapping[str, Sequence[Point]]
 ) -> list[tuple[str, list[Curve]]]:
-    """Attention apart from encoders and feeding; the base is in both, and nowhere alone."""
-    chosen: dict[str, list[str]] = {"Attention": [BASE], "With general attention": [BASE]}
-    attention, other = chosen.values()
+    """A panel for each kind of difference that there is; the base is in all, and nowhere alone."""
+    names: dict[Callable[[Recipe], str], tuple[str, list[str]]] = {
+        _attention: ("Attention", [BASE]),
+        _encoder: ("Encoder", [BASE]),
+        _feeding: ("Fed the reference", [BASE]),
+    }
+    base = rows[BASE].recipe
     for name, row in rows.items():
         if name != BASE:
-            own = row.recipe.model.attention is not rows[BASE].recipe.model.attention
-            (attention if own else other).append(name)
+            [(_, kind)] = [of for said, of in names.items() if said(row.recipe) != said(base)]
+            kind.append(name)
     return [
-        (title, [curves[name] for name in names])
-        for title, names in chosen.items()
-        if len(names) > 1
+        (title, [Curve(said(rows[name].recipe), points[name]) for name in drawn])
+        for said, (title, drawn) in names.items()
+        if len(drawn) > 1
     ]
+
+
+def _attention(recipe: Recipe) -> str:
+    return str(recipe.model.attention)
+
+
+def _encoder(recipe: Recipe) -> str:
+    return recipe.model.encoder.replace("_", "-")
+
+
+def _feeding(recipe: Recipe) -> str:
+    return fed(recipe.training.teacher_forcing)
 
 
 def answers(rows: Mapping[str, Trained], sentence: str) -> Report:

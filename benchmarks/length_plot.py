@@ -41,7 +41,7 @@ class Curve:
 
 
 def length_plot(panels: Sequence[tuple[str, Sequence[Curve]]]) -> str:
-    """Panels (title, at most four curves) side by side, all of one scale."""
+    """Panels (title, at most four curves of short names) side by side, all of one scale."""
     points = [point for _, curves in panels for curve in curves for point in curve.points]
     scale = _Scale(
         first=min(point.words for point in points) - 1,
@@ -81,7 +81,9 @@ def _shapes(title: str, curves: Sequence[Curve], scale: _Scale) -> Iterator[str]
         yield text(scale.x(words), _TOP + _HEIGHT + 15, str(words), "middle")
     yield f'<rect class="frame" x="{_LEFT}" y="{_TOP}" width="{_WIDTH}" height="{_HEIGHT}"/>'
     places = _apart([scale.y(curve.points[-1].bleu) for curve in curves])
-    for number, (curve, colour, place) in enumerate(zip(curves, _COLOURS, places, strict=False)):
+    for number, (curve, colour, place) in enumerate(
+        zip(curves, _COLOURS[: len(curves)], places, strict=True)
+    ):
         aside = 2 * number - (len(curves) - 1)  # intervals side by side
         corners = [(scale.x(point.words) + aside, point) for point in curve.points]
         line = "L".join(f"{x:.1f} {scale.y(point.bleu):.1f}" for x, point in corners)

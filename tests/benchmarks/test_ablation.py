@@ -15,12 +15,11 @@ from benchmarks.ablation import (
     ROWS,
     answers,
     attention_picture,
-    label,
     panels,
     quality,
     speeds,
 )
-from benchmarks.length_plot import Curve
+from benchmarks.length_plot import Point
 from benchmarks.resampling import intervals
 from benchmarks.rows import Trained, load_row
 from model_export import checkpoint
@@ -153,7 +152,7 @@ def test_speed_is_measured_for_all(rows: dict[str, Trained]) -> None:
         assert all(len(spread.samples) == 2 and spread.low > 0 for spread in spreads.values())
 
 
-def test_the_base_is_in_both_panels(rows: dict[str, Trained]) -> None:
+def test_the_base_is_in_every_panel(rows: dict[str, Trained]) -> None:
     model = rows[BASE].recipe.model
     plain = rows[BASE].recipe.model_copy(
         update={"model": model.model_copy(update={"attention": AttentionKind.NONE})}
@@ -167,12 +166,14 @@ def test_the_base_is_in_both_panels(rows: dict[str, Trained]) -> None:
             for name, recipe in (("none", plain), ("conv", conv), ("free", free))
         },
     }
-    curves = {name: Curve(label(row), []) for name, row in field.items()}
-    (_, attention), (_, others) = panels(field, curves)
-    assert [curve.name for curve in attention] == ["general", "none"]
-    assert [curve.name for curve in others] == ["general", "conv encoder", "fed 0 %"]
+    points: dict[str, list[Point]] = {name: [] for name in field}
+    assert [[curve.name for curve in drawn] for _, drawn in panels(field, points)] == [
+        ["general", "none"],
+        ["gru", "conv"],
+        ["100 %", "0 %"],
+    ]
     pair = {name: field[name] for name in (BASE, "none")}
-    assert [title for title, _ in panels(pair, curves)] == ["Attention"]
+    assert [title for title, _ in panels(pair, points)] == ["Attention"]
 
 
 def test_attention_is_drawn_for_every_token(rows: dict[str, Trained]) -> None:

@@ -2,7 +2,7 @@
 
 import sys
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter, itemgetter
 
@@ -25,15 +25,21 @@ class Stretch:
         span: Its place in the request's text.
         target: The translation asked for; None if it is to be copied.
         is_number: Nobody asked for it: it is a number that an answer had lost.
+        is_loose: Nobody asked for it: the model cannot spell it, or it is a handle or hashtag.
+            At its sentence's ends it may be kept from the model: see `service.pipeline.ends`.
     """
 
     span: Span
     target: str | None
     is_number: bool = False
+    is_loose: bool = False
 
 
 def find_stretches(
-    text: str, terms: Sequence[Match], protected: Sequence[Span] = ()
+    text: str,
+    terms: Sequence[Match],
+    protected: Sequence[Span] = (),
+    loose: Sequence[Span] = (),
 ) -> list[Stretch]:
     """What is not translated like the rest of `text`, in order, none overlapping another.
 
@@ -44,15 +50,22 @@ def find_stretches(
         text: The whole text.
         terms: Where it has terms that were asked for, in order.
         protected: More that is to be copied, besides addresses and placeholders.
+        loose: The same; but here terms go before, and what is left of a place is loose.
     """
     found = protected_spans(text)
-    if not (found or protected or terms):  # nearly always
+    if not (found or protected or terms or loose):  # nearly always
         return []
     untranslated = [match.span for match in terms if match.entry.target is None]
     copied = _united([*found, *protected, *untranslated])
+    taken = _united([*copied, *(match.span for match in terms)]) if loose else copied
     return sorted(
         [
             *(Stretch(span, None) for span in copied),
+            *(
+                Stretch(span, None, is_loose=True)
+                for place in _united(loose)
+                for span in _left_of(place, taken, text)
+            ),
             *(
                 Stretch(match.span, match.entry.target)
                 for match in terms
@@ -234,6 +247,19 @@ def _united(spans: Iterable[Span]) -> list[Span]:
         else:
             united.append((start, end))
     return united
+
+
+def _left_of(span: Span, taken: Sequence[Span], text: str) -> Iterator[Span]:
+    """What of a place is not in `taken`, which is in order; without white space around it."""
+    start, last = span
+    for begin, end in [
+        *(each for each in taken if each[0] < last and start < each[1]),
+        (last, last),
+    ]:
+        if piece := text[start:begin].strip():
+            place = text.index(piece, start)
+            yield place, place + len(piece)
+        start = max(start, end)
 
 
 def _is_apart(span: Span, others: Sequence[Span]) -> bool:

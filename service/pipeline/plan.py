@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from service.domain import DecodeRequest, Direction, MarkIds, Task
 from service.errors import RequestError, TooLarge
+from service.pipeline.ends import trimmed
 from service.pipeline.marking import (
     MarkedMeasure,
     Stretch,
@@ -23,6 +24,7 @@ from service.pipeline.options import ModelLimits, ResolvedOptions
 from service.pipeline.request import TextLimits, TextRequest
 from service.pipeline.response import SourceUse
 from service.text.fit import PlainMeasure, fits, leading_words, split_to_fit
+from service.text.foreign import Alphabet, tag_spans
 from service.text.glossary import Match, find_terms
 from service.text.marks import encode_marked
 from service.text.normalise import Span
@@ -105,6 +107,8 @@ class Planner:
         self._max_tokens = model_limits.max_source_tokens - 1 - longest
         self._text_limits = text_limits
         self._marks = marks
+        # What it cannot spell can be copied only by a model with marks.
+        self._alphabet = None if marks is None else Alphabet(tokenizer.characters)
 
     def plan(self, request: TextRequest, options: ResolvedOptions) -> Plan:
         """Cut the text into parts that the model can read and encode them.
@@ -125,7 +129,7 @@ class Planner:
 
     def _translation(self, request: TextRequest, options: ResolvedOptions) -> Plan:
         terms = self._terms(request)
-        stretches = find_stretches(request.text, terms, request.protected)
+        stretches = find_stretches(request.text, terms, request.protected, self._loose(request))
         segmented = self._segmented(request, stretches)
         feasible = [each for each in stretches if self._is_feasible(each)]
         parts: list[Part] = []
@@ -140,6 +144,12 @@ class Planner:
         if len(parts) > most and len(plan.asked) > most:
             raise TooLarge(f"the text has {len(plan.asked)} sentences; the limit is {most}")
         return plan
+
+    def _loose(self, request: TextRequest) -> list[Span]:
+        """What is copied because the model would spoil it."""
+        if self._alphabet is None:
+            return []
+        return [*self._alphabet.foreign_spans(request.text), *tag_spans(request.text)]
 
     def _terms(self, request: TextRequest) -> list[Match]:
         """Where the text has terms; a model without marks cannot be told any."""
@@ -190,7 +200,9 @@ class Planner:
             return split(text, language, request.boundaries)
         segmented = split(masked(text, stretches), language, request.boundaries)
         whole = unmasked(text, segmented)
-        return cut_out(text, whole, stretches) if self._marks is None else whole
+        if self._marks is None:
+            return cut_out(text, whole, stretches)
+        return trimmed(text, whole, stretches)
 
     def _parts_of(
         self, segment: Segment, request: TextRequest, options: ResolvedOptions

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from service.domain import DecodedHypothesis, DecodedSource, Task
 from service.pipeline.holding import MarkedSentence, Written
 from service.text.tokenizer import Tokenizer
-from service.trust.guard import Problem, problems
+from service.trust.guard import Problem, is_copy, problems
 
 
 class Judged(NamedTuple):
@@ -90,7 +90,20 @@ class Judge:
         return Written(hypothesis, self._tokenizer.decode(hypothesis.token_ids))
 
     def _problems(self, source: str, written: Written) -> tuple[Problem, ...]:
-        return problems(self._task, source, written.text)
+        found = problems(self._task, source, written.text)
+        if Problem.SOURCE_COPY in found and not is_copy(*_besides_copies(source, written)):
+            return tuple(problem for problem in found if problem is not Problem.SOURCE_COPY)
+        return found
+
+
+def _besides_copies(source: str, written: Written) -> tuple[str, str]:
+    """A sentence and its translation without what was to be copied."""
+    output = written.text
+    for use in written.uses:
+        if use.is_copy and use.target is not None:
+            copied = written.text[slice(*use.target)]
+            source, output = (each.replace(copied, " ", 1) for each in (source, output))
+    return source, output
 
 
 def _faults(found: Sequence[Problem], written: Written) -> tuple[int, bool, int]:

@@ -9,6 +9,7 @@ every character can be written, so nothing a user sends becomes "unknown".
 import codecs
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -101,6 +102,18 @@ class Tokenizer:
         return SpecialIds(
             pad_id=self.pad_id, unk_id=self.unk_id, start_id=self.start_id, end_id=self.end_id
         )
+
+    @cached_property
+    def characters(self) -> frozenset[str]:
+        """Those that the vocabulary has a piece for; all others are spelt byte by byte."""
+        processor, ids = self._processor, range(self.vocabulary_size)
+        nothing = (processor.is_control, processor.is_unused, processor.is_unknown)
+        pieces = (
+            processor.id_to_piece(id_)
+            for id_ in ids
+            if not (processor.is_byte(id_) or any(is_nothing(id_) for is_nothing in nothing))
+        )
+        return frozenset(piece for piece in pieces if len(piece) == 1)
 
     def control_id(self, symbol: str) -> int:
         """The id of a control symbol, which no text is encoded to.

@@ -96,6 +96,11 @@ def _repeats(task: Task, source: str, words: Sequence[str]) -> bool:
     )
 
 
+def is_copy(source: str, output: str) -> bool:
+    """Whether a translation is its source again, so that nothing in it is translated."""
+    return _is_copy(source, folded_words(output))
+
+
 def _is_copy(source: str, words: Sequence[str]) -> bool:
     """Whether a translation is its source again, case and punctuation aside.
 

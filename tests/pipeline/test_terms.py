@@ -3,11 +3,12 @@
 import asyncio
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from service.errors import RequestError
 from service.pipeline import SearchOverrides, TextRequest
+from service.text.foreign import Alphabet, tag_spans
 from service.text.glossary import Entry, Glossary
 from service.text.normalise import normalise
 from service.text.protected import protected_spans
@@ -30,10 +31,12 @@ from tests.pipeline.marked import (
 from tests.pipeline.scenes import ANY_TEXT, EN_DE, FakeEngine, is_inside
 
 
-@given(text=ANY_TEXT.filter(lambda text: not protected_spans(text)))
+@given(text=ANY_TEXT)
 def test_a_text_without_marks_is_asked_and_answered_as_ever(
     marked_tokenizer: Tokenizer, text: str
 ) -> None:
+    foreign = Alphabet(marked_tokenizer.characters).foreign_spans(text)
+    assume(not (foreign or tag_spans(text) or protected_spans(text)))
     answers = [
         ask(marked_tokenizer, TextRequest(text, EN_DE, want_alignment=True), marks=marks)
         for marks in (None, MARKS)

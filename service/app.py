@@ -157,7 +157,7 @@ def _layers(context: ApiContext) -> list[Layer]:
     ]
     if context.ledger is not None:
         layers.append(partial(Guard, ledger=context.ledger, is_key_required=settings.keys_required))
-    layers.append(partial(RequestMiddleware, metrics=context.metrics))
+    layers.append(partial(RequestMiddleware, metrics=context.metrics, lifecycle=context.lifecycle))
     origins = origins_in(settings.cors_origins)
     if origins:
         layers.append(

@@ -15,7 +15,7 @@ from starlette.types import Scope
 
 from service.api.deepl.errors import is_deepl, not_offered, status_of
 from service.api.record import record_of
-from service.errors import BodyTooSlow, Draining, RequestError, ServiceError
+from service.errors import BodyTooSlow, RequestError, ServiceError
 
 # Codes that are HTTP's, not the service's. With the tree of `service.errors` and "ok" these
 # are all the values of the metric label `code`.
@@ -65,8 +65,7 @@ def service_error(scope: Scope, error: ServiceError) -> JSONResponse:
     headers = None
     if error.retry_after_s is not None:
         headers = {"Retry-After": str(max(1, math.ceil(error.retry_after_s)))}
-    # Who trickles on would hold the connection; and one to a service that stops is soon gone.
-    if isinstance(error, (BodyTooSlow, Draining)):
+    if isinstance(error, BodyTooSlow):  # who trickles on would hold the connection
         headers = (headers or {}) | {"Connection": "close"}
     status = status_of(error) if is_deepl(scope["path"]) else error.http_status
     return error_response(scope, status, error.code, str(error), headers)

@@ -7,6 +7,7 @@ from service.api.context import ApiContext
 from service.api.openapi import DETECT, LANGUAGES
 from service.api.reading import read_fields
 from service.api.requests import DetectRequest, validated
+from service.api.wanted import WhileWanted
 from service.errors import UnknownModel
 
 # English names of languages that models are likely to be trained for; any other goes by its
@@ -55,7 +56,9 @@ def language_routes(context: ApiContext) -> APIRouter:
             wanted = validated(DetectRequest, await read_fields(request))
             if context.detecting is None:
                 raise UnknownModel("no model of this service translates, so nothing is detected")
-            [found] = await context.detecting.study([wanted.q])
+            seconds = context.settings.default_timeout_s
+            with WhileWanted(request.receive, context.lifecycle, seconds):
+                [found] = await context.detecting.study([wanted.q])
             return JSONResponse(
                 [
                     {

@@ -1,5 +1,5 @@
 """The outer layers, pure ASGI: request id, security headers, limits of bodies, log line, metrics,
-last resort.
+last resort, and the end of connections to a service that stops.
 
 Not Starlette's BaseHTTPMiddleware: that one wraps `receive`, which hides the client's leaving
 from the routes.
@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.errors import INTERNAL, handle_service_error, internal_error
+from service.api.lifecycle import Lifecycle, Phase
 from service.api.record import RequestRecord, attach_record
 from service.api.security import headers_for
 from service.errors import BodyTooSlow, Cancelled, TooLarge, UnsupportedEncoding
@@ -41,14 +42,20 @@ class RequestMiddleware:
     Args:
         app: What it wraps.
         metrics: Where the request is counted.
+        lifecycle: While it drains, every answer says that its connection ends.
         clock: Monotonic seconds.
     """
 
     def __init__(
-        self, app: ASGIApp, metrics: Metrics, clock: Callable[[], float] = time.monotonic
+        self,
+        app: ASGIApp,
+        metrics: Metrics,
+        lifecycle: Lifecycle,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._app = app
         self._metrics = metrics
+        self._lifecycle = lifecycle
         self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,6 +73,8 @@ class RequestMiddleware:
                 status = message["status"]
                 headers = [*message.get("headers", ()), (_ID_HEADER, record.request_id.encode())]
                 headers += headers_for(headers)
+                if self._lifecycle.phase is Phase.DRAINING:  # a next request would be lost
+                    headers.append((b"connection", b"close"))
                 message["headers"] = headers
             await send(message)
 

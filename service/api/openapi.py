@@ -264,7 +264,7 @@ DETECT = documented(
     [{"language": "de", "confidence": 99.2}, {"language": "en", "confidence": 0.1}],
     request=DetectRequest,
     request_example={"q": "Der Hund schläft."},
-    errors={status: WORK_ERRORS[status] for status in (400, 404, 408, 413, 415)},
+    errors={status: WORK_ERRORS[status] for status in (400, 404, 408, 413, 415, 504)},
 )
 
 LANGUAGES = documented(

@@ -1,10 +1,13 @@
 """Uvicorn with an end that loses nothing: drain first, then stop."""
 
+import asyncio
 import logging
+import select
 import signal
 import socket
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from types import FrameType
 
 import uvicorn
@@ -21,6 +24,10 @@ logger = logging.getLogger(__name__)
 # Longer than clients and proxies keep idle connections, so that it is they who close them:
 # a request sent just as the server closes is lost.
 _KEEP_ALIVE_S = 75
+
+# For who is connected to ask once more and to be told that the connection ends. A client that asks
+# just as it is closed loses its request.
+_FAREWELL_S = 2
 
 # For writing out the last answers; what hangs all the same loses its connection.
 _LAST_ANSWERS_S = 5
@@ -52,7 +59,9 @@ class DrainingServer(uvicorn.Server):
 
     Uvicorn alone closes its socket at once, so a balancer that has not noticed yet gets
     connections refused. This one goes on listening while requests are in flight: /readyz
-    says 503, new requests get 503 with `Retry-After`. A second signal stops at once.
+    says 503, new requests get 503 with `Retry-After`. Then it listens no more, and who is still
+    connected is told on asking, for a while, that the connection ends. A second signal stops at
+    once.
     """
 
     def __init__(
@@ -82,6 +91,7 @@ class DrainingServer(uvicorn.Server):
         self._drain_timeout_s = settings.drain_timeout_s
         self._clock = clock
         self._drain_until_s: float | None = None
+        self._farewell_until_s: float | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Signal handler: begin to drain, or stop at once when already draining."""
@@ -106,14 +116,13 @@ class DrainingServer(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         """Whether to stop; uvicorn asks ten times a second."""
         stop = await super().on_tick(counter)
-        return stop or self._drain_is_over()
+        return stop or await self._drain_is_over()
 
-    def _drain_is_over(self) -> bool:
+    async def _drain_is_over(self) -> bool:
         if self._drain_until_s is None:
             return False
         if self._lifecycle.drained:
-            log_event(logger, logging.INFO, "drained")
-            return True
+            return await self._farewell_is_over(self._drain_until_s)
         if self._clock() < self._drain_until_s:
             return False
         log_event(
@@ -125,3 +134,31 @@ class DrainingServer(uvicorn.Server):
         )
         self._lifecycle.cut_off()
         return True
+
+    async def _farewell_is_over(self, drain_until_s: float) -> bool:
+        if self._farewell_until_s is None:
+            await self._shut_the_door(drain_until_s)
+            self._farewell_until_s = min(self._clock() + _FAREWELL_S, drain_until_s)
+        if self.server_state.connections and self._clock() < self._farewell_until_s:
+            return False
+        log_event(logger, logging.INFO, "drained")
+        return True
+
+    async def _shut_the_door(self, until_s: float) -> None:
+        """Listen no more, after whom the kernel has let in already, as far as time allows.
+
+        The event loop takes one connection a turn, and to close the socket resets the others.
+        """
+        with ExitStack() as stack:
+            doors = [
+                stack.enter_context(each.dup())
+                for server in self.servers
+                for each in server.sockets
+            ]
+            for door in doors:
+                door.listen(0)  # the kernel lets nobody else in meanwhile
+            # Each turn of the loop lets one in; there is no event to wait for.
+            while select.select(doors, [], [], 0)[0] and self._clock() < until_s:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+            for server in self.servers:
+                server.close()

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -63,13 +63,17 @@ class ServerInThread(DrainingServer):
 
     def signal(self, number: signal.Signals, frame: FrameType | None = None) -> None:
         """Do what the process does on this signal, and return when it is done."""
+        self.call(lambda: self.handle_exit(number, frame))
+
+    def call(self, what: Callable[[], None]) -> None:
+        """Do something on the event loop's thread, and return when it is done."""
         done = threading.Event()
 
-        def handle() -> None:
-            self.handle_exit(number, frame)
+        def do() -> None:
+            what()
             done.set()
 
-        self._loop.call_soon_threadsafe(handle)
+        self._loop.call_soon_threadsafe(do)
         assert done.wait(PATIENCE_S)
 
 

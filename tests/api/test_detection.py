@@ -98,6 +98,7 @@ def test_who_asked_first_may_leave() -> None:
     [
         ("/translate", {"q": "Hello", "source": "auto", "target": "de", "timeout_s": 0.01}),
         ("/v2/translate", {"text": "Hello", "target_lang": "de"}),
+        ("/detect", {"q": "Hello"}),
     ],
 )
 def test_the_deadline_holds_while_it_loads(

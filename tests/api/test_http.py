@@ -4,6 +4,7 @@ import json
 import signal
 import socket
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 import httpx
@@ -29,6 +30,11 @@ def connect(server: ServerInThread) -> socket.socket:
     parts = urlsplit(server.url)
     assert parts.hostname is not None
     return socket.create_connection((parts.hostname, parts.port or 0), timeout=PATIENCE_S)
+
+
+def knock_for_ever(address: tuple[str, int]) -> None:
+    while True:
+        socket.create_connection(address, timeout=PATIENCE_S).close()
 
 
 def held() -> tuple[FakeModels, Gate]:
@@ -135,6 +141,50 @@ class TestDrain:
             server.thread.join(PATIENCE_S)
             assert not server.thread.is_alive()
         assert models.engines["shout-en-de"].closed
+
+    def test_who_is_still_connected_is_told_that_the_connection_ends(self) -> None:
+        models, gate = held()
+        with serving(SETTINGS, models) as server, ThreadPoolExecutor() as pool:
+            with client_of(server) as idle:
+                assert idle.get("/livez").headers.get("connection") != "close"
+                address = server.servers[0].sockets[0].getsockname()
+                in_flight = pool.submit(post, server)
+                assert gate.reached.wait(PATIENCE_S)
+                server.signal(signal.SIGTERM)
+                gate.open()
+                answer = in_flight.result(PATIENCE_S)
+                assert answer.status_code == 200
+                assert answer.headers["connection"] == "close"
+
+                # Listens no more, but has not hung up.
+                with pytest.raises(ConnectionRefusedError):
+                    knock_for_ever(address)
+                refused = idle.post("/translate", json=FIELDS)
+                assert refused.json()["code"] == "draining"
+                assert refused.headers["connection"] == "close"
+            server.thread.join(PATIENCE_S)
+            assert not server.thread.is_alive()
+
+    def test_whom_the_kernel_has_let_in_is_answered(self) -> None:
+        models, gate = held()
+        with serving(SETTINGS, models) as server, ExitStack() as stack:
+            pool = stack.enter_context(ThreadPoolExecutor())
+            in_flight = pool.submit(post, server)
+            assert gate.reached.wait(PATIENCE_S)
+            server.signal(signal.SIGTERM)
+            ask = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
+            knocking: list[socket.socket] = []
+
+            def knock() -> None:  # on the event loop's thread, which accepts none of them meanwhile
+                for _ in range(40):
+                    knocking.append(stack.enter_context(connect(server)))
+                    knocking[-1].sendall(ask)
+                gate.open()
+
+            server.call(knock)
+            assert in_flight.result(PATIENCE_S).status_code == 200
+            for each in knocking:
+                assert each.recv(15) == b"HTTP/1.1 200 OK"
 
     def test_when_time_is_up_the_rest_is_refused_not_cut(self) -> None:
         models, gate = held()

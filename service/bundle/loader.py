@@ -60,10 +60,11 @@ def find_bundles(models_dir: Path) -> list[Path]:
     """Directories in `models_dir` that hold a manifest, by name.
 
     Raises:
-        SettingsError: `models_dir` is no directory.
+        SettingsError: `models_dir` does not exist or is no directory.
     """
     if not models_dir.is_dir():
-        raise SettingsError(f"the models directory {models_dir} does not exist")
+        problem = "is no directory" if models_dir.exists() else "does not exist"
+        raise SettingsError(f"the models directory {models_dir} {problem}")
     return sorted(path.parent for path in models_dir.glob(f"*/{MANIFEST_NAME}"))
 
 

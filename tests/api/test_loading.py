@@ -22,6 +22,13 @@ def test_without_a_models_directory_it_does_not_start(tmp_path: Path) -> None:
         create_app(settings)
 
 
+def test_a_file_is_not_called_missing(tmp_path: Path) -> None:
+    file = tmp_path / "models"
+    file.touch()
+    with pytest.raises(SettingsError, match="models is no directory"):
+        create_app(Settings(models_dir=file))
+
+
 def test_without_a_bundle_it_does_not_start(tmp_path: Path) -> None:
     (tmp_path / "not-a-bundle").mkdir()
     with pytest.raises(SettingsError, match="it has no "):

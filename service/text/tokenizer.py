@@ -193,13 +193,16 @@ class Tokenizer:
             character_of += [place] * len(character.encode("utf-8", "surrogateescape"))
         character_of.append(len(text))
         spans: list[Span] = []
-        end_byte = 0
+        end_byte = reached = 0
         for id_ in ids:
             piece = self._bytes[id_]
             end_byte += len(piece)
             visible = len(piece.lstrip(b" "))
             start = character_of[end_byte - visible]
-            spans.append((start, character_of[end_byte - 1] + 1 if visible else start))
+            # A token without text inside a character of several bytes lies in it like its bytes.
+            last = character_of[end_byte - 1] + 1 if visible else max(start, reached)
+            spans.append((start, last))
+            reached = last
         return text, spans
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import lru_cache, partial
-from itertools import islice
+from itertools import chain, islice
 from typing import Protocol, TypeVar
 
 from service.domain import DecodedSource, DecodeRequest, Direction, MarkIds, Task
@@ -220,26 +220,26 @@ class Pipeline:
     def _search_again(self, first: Asked, outcome: TextResponse, more: More) -> list[Later]:
         """Further searches for the sentences of a text."""
         later: list[Later] = []
-        if not any(sentence.problems for sentence in outcome.sentences):
+        alone = all(len(sentence.hypotheses) < 2 for sentence in outcome.sentences)
+        if alone and not any(sentence.problems for sentence in outcome.sentences):
             return later
         parts = zip(outcome.sentences, first.planned.asked, strict=True)
         for position, (sentence, part) in enumerate(parts):
-            again = more(first.request, part, sentence) if sentence.problems else None
+            again = more(first.request, part, sentence)
             if again is not None:
                 with suppress(TooLarge):  # for the engine's batches, however empty
                     [future] = self._engine.submit_many([again.decode], again=True)
                     later.append(Later(position, again, future))
         return later
 
-    def _wider(self, request: TextRequest, part: Part, _: Sentence) -> Again | None:
-        return wider(request, part, self._limits)
+    def _wider(self, request: TextRequest, part: Part, sentence: Sentence) -> Again | None:
+        return wider(request, part, self._limits) if sentence.problems else None
 
     def _with_lost(self, request: TextRequest, part: Part, sentence: Sentence) -> Again | None:
-        """In which the numbers that the translation has lost are copied; in any beam."""
-        if Problem.LOST_NUMBER not in sentence.problems:
-            return None
-        lost = lost_places(part.text, sentence.hypotheses[0].text)
-        return self._planner.with_numbers(request, part, lost)
+        """In which the numbers that a hypothesis to be given has lost are copied; in any beam."""
+        places = [lost_places(part.text, each.text) for each in sentence.hypotheses]
+        lost = sorted(set(chain.from_iterable(places)))
+        return self._planner.with_numbers(request, part, lost) if lost else None
 
     def _with_all(self, request: TextRequest, part: Part, sentence: Sentence) -> Again | None:
         """In which all numbers are copied, if there are more than those that are lost still."""

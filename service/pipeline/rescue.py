@@ -56,7 +56,7 @@ class Judge:
         """
         written = [self._written(hypothesis, marked) for hypothesis in decoded.hypotheses]
         found = self._problems(source, written[0])
-        if not found and not written[0].lacks:
+        if not found and not written[0].lacks and not later:
             return Judged(tuple(written))
         others = [self._written(hypothesis, marked) for hypothesis in decoded.others()]
         for again, marked_again in later:
@@ -76,13 +76,26 @@ class Judge:
                 least, faults, taken = found, _faults(found, candidate), rank
             if not any(faults):
                 break
-        rest = [each for rank, each in enumerate(candidates) if rank != taken]
         return Judged(
-            (candidates[taken], *rest)[:asked],
+            (candidates[taken], *self._alternatives(source, candidates, taken, asked - 1)),
             least,
             is_rescued=taken > 0,
             avoided=best if taken else (),
         )
+
+    def _alternatives(
+        self, source: str, candidates: Sequence[Written], taken: int, asked: int
+    ) -> list[Written]:
+        """What else there is, by score; who has lost a number after all who have not."""
+        others: dict[str, Written] = {}
+        for rank, each in enumerate(candidates):
+            if rank != taken and each.text != candidates[taken].text:
+                others.setdefault(each.text, each)
+        whole = sorted(
+            others.values() if asked else (),
+            key=lambda each: Problem.LOST_NUMBER in self._problems(source, each),
+        )
+        return whole[:asked]
 
     def _written(self, hypothesis: DecodedHypothesis, marked: MarkedSentence | None) -> Written:
         if marked is not None:

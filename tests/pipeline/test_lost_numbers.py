@@ -191,3 +191,18 @@ def test_its_failure_is_the_outcome(marked_tokenizer: Tokenizer) -> None:
     asked = pipeline(marked_tokenizer, FakeEngine(failing))
     with pytest.raises(DecodingFailed):
         asyncio.run(asked.run(TextRequest("the dog sees 12 keys.", EN_DE)))
+
+
+def test_alternatives_keep_their_numbers(marked_tokenizer: Tokenizer) -> None:
+    text, kept, lost = "the dog sees 12 keys.", "der Hund sieht 12.", "der Hund sieht das Haus."
+
+    def say(ids: tuple[int, ...]) -> Sequence[Sequence[int]]:
+        if PLACEHOLDERS & {*ids}:
+            return vague(marked_tokenizer)(ids)
+        return [marked_tokenizer.encode(said) for said in (kept, lost)]
+
+    request = TextRequest(text, EN_DE, SearchOverrides(num_hypotheses=2))
+    response, _ = ask(marked_tokenizer, request, say)
+    assert response.text == kept
+    assert response.alternatives == ("der Hund sieht das Haus 12",)
+    assert not response.sentences[0].is_rescued

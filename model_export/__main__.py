@@ -1,4 +1,4 @@
-"""`python -m model_export COMMAND RECIPE`: from corpora to a bundle that the service serves."""
+"""`python -m model_export COMMAND ...`: from corpora to a bundle that the service serves."""
 
 import argparse
 import logging
@@ -34,31 +34,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"several processes can only train; run {options.command} without torchrun")
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
-        recipe = load_recipe(options.recipe)
-        if options.seed is not None:
-            recipe = recipe.with_seed(options.seed)
-        run = options.run or Path("runs") / recipe.name
-        bundle = options.bundle or Path("models") / recipe.name
-        run.mkdir(parents=True, exist_ok=True)
-        # PyTorch takes seconds to import; --help and a broken recipe need not wait for it.
-        from model_export import steps
+        if options.command == "spread":
+            from model_export.spread import spread_table
 
-        match options.command:
-            case "average":
-                steps.average_step(recipe, run, options.last, options.steps)
-            case "ensemble":
-                steps.ensemble_step(recipe, run, options.runs)
-            case "all":
-                for step in STEPS:
-                    if step != "distil" or recipe.distillation is not None:
-                        steps.run_step(step, recipe, run, bundle, options.precision)
-            case step:
-                steps.run_step(step, recipe, run, bundle, options.precision)
+            sys.stdout.write(spread_table(options.runs) + "\n")
+        else:
+            _follow_recipe(options)
     except (ExportError, ServiceError) as error:
         # Some libraries' messages, which ours quote, have many lines.
         logger.error("error: %s", " ".join(str(error).split()))
         return 1
     return 0
+
+
+def _follow_recipe(options: argparse.Namespace) -> None:
+    """Run a command on a recipe."""
+    recipe = load_recipe(options.recipe)
+    if options.seed is not None:
+        recipe = recipe.with_seed(options.seed)
+    run = options.run or Path("runs") / recipe.name
+    bundle = options.bundle or Path("models") / recipe.name
+    run.mkdir(parents=True, exist_ok=True)
+    # PyTorch takes seconds to import; --help and a broken recipe need not wait for it.
+    from model_export import steps
+
+    match options.command:
+        case "average":
+            steps.average_step(recipe, run, options.last, options.steps)
+        case "ensemble":
+            steps.ensemble_step(recipe, run, options.runs)
+        case "all":
+            for step in STEPS:
+                if step != "distil" or recipe.distillation is not None:
+                    steps.run_step(step, recipe, run, bundle, options.precision)
+        case step:
+            steps.run_step(step, recipe, run, bundle, options.precision)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -77,13 +87,16 @@ def _parser() -> argparse.ArgumentParser:
     ensemble.add_argument(
         "--runs", type=Path, nargs="+", required=True, help="run directories of one vocabulary"
     )
+    does = "mean and standard deviation of the scores of several runs, such as seeds"
+    spread = commands.add_parser("spread", help=does, description=does)
+    spread.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="an evaluated run")
     return parser
 
 
 def _add_command(
     commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, does: str
 ) -> argparse.ArgumentParser:
-    """A command with what all of them take."""
+    """A command on a recipe, with what all of them take."""
     command = commands.add_parser(name, help=does, description=does)
     command.add_argument("recipe", type=Path, help="a TOML file; see model_export/recipes")
     command.add_argument(

@@ -1,8 +1,8 @@
 """A bundle's README.md: the model card, made from its manifest and nothing else."""
 
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from model_export.markdown import table
 from service.bundle.manifest import Manifest
 from service.domain import Direction
 
@@ -54,7 +54,7 @@ def _facts(manifest: Manifest) -> str:
             ),
         ),
     ]
-    return _table("|", rows)
+    return table("|", rows)
 
 
 def _scores(manifest: Manifest) -> str:
@@ -73,7 +73,7 @@ def _scores(manifest: Manifest) -> str:
     return (
         "## Scores\n\nOf what is served: ONNX Runtime, the service's own segmentation and beam "
         "search. Signatures are in the manifest.\n\n"
-        + _table("test set | metric | value | better | precision, beam", rows)
+        + table("test set | metric | value | better | precision, beam", rows)
     )
 
 
@@ -93,7 +93,7 @@ def _confidence(manifest: Manifest) -> str:
     ]
     return (
         "## Confidence\n\nWhat the confidence of an answer says can be expected of it "
-        "(`docs/trust.md`), and how far that was from what came:\n\n" + _table(head, rows)
+        "(`docs/trust.md`), and how far that was from what came:\n\n" + table(head, rows)
     )
 
 
@@ -102,7 +102,7 @@ def _data(manifest: Manifest) -> str:
         (corpus.name, corpus.split, corpus.pairs, corpus.licence, corpus.origin)
         for corpus in manifest.data
     ]
-    return "## Data\n\n" + _table("corpus | used for | pairs | licence | origin", rows)
+    return "## Data\n\n" + table("corpus | used for | pairs | licence | origin", rows)
 
 
 def _verification(manifest: Manifest) -> str:
@@ -116,10 +116,3 @@ def _verification(manifest: Manifest) -> str:
         f"whole n-best lists; the int8 graphs gave {found.int8_equal_hypotheses:.1%} of its "
         f"answers (torch {found.torch}, onnxruntime {found.onnxruntime})."
     )
-
-
-def _table(head: str, rows: Iterable[Sequence[object]]) -> str:
-    """A Markdown table; `head` has a bar between the names of its columns."""
-    rule = "|---" * (head.count("|") + 1) + "|"
-    body = ("| " + " | ".join(map(str, row)) + " |" for row in rows)
-    return "\n".join([f"| {head} |", rule, *body])

@@ -5,7 +5,8 @@
     |- CorpusError          a corpus file is broken; the message names file and line
     |- CheckpointError      a checkpoint is missing, damaged, or of another network
     |- TrainingError        training cannot go on
-    `- VerificationError    ONNX Runtime does not reproduce PyTorch
+    |- VerificationError    ONNX Runtime does not reproduce PyTorch
+    `- EvaluationError      scores are missing, or cannot be compared
 
 Messages are for the person at the terminal: the file, the limit, the value.
 """
@@ -32,4 +33,8 @@ class TrainingError(ExportError):
 
 
 class VerificationError(ExportError):
+    pass
+
+
+class EvaluationError(ExportError):
     pass

@@ -5,14 +5,16 @@ bundle's ONNX graphs; what comes out is what an HTTP client would have got.
 """
 
 import asyncio
-import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Self
 
+from pydantic import BaseModel, ConfigDict
 from tqdm import tqdm
 
 from model_export.corpus import Split, read_corpora
+from model_export.errors import EvaluationError
 from model_export.metrics import Score as Measured
 from model_export.metrics import (
     bleu,
@@ -50,6 +52,35 @@ from service.pipeline import (
 logger = logging.getLogger(__name__)
 
 _PLENTY = 1 << 40
+
+_NAME = "evaluation.json"
+
+
+class Evaluation(BaseModel):
+    """`evaluation.json` of a run: what its model was found to be worth."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    digest: str
+    """Of the bundle that was scored."""
+    scores: tuple[Score, ...]
+
+    @classmethod
+    def read(cls, run: Path) -> Self:
+        """The latest evaluation of a run.
+
+        Raises:
+            EvaluationError: There is none, or it is damaged.
+        """
+        path = run / _NAME
+        try:
+            return cls.model_validate_json(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise EvaluationError(f"{path} cannot be read: {error}") from error
+
+    def write(self, run: Path) -> None:
+        """Write it in place of an earlier one."""
+        (run / _NAME).write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
 def answer_lines(bundle: Bundle, lines: list[str], direction: Direction) -> list[str]:
@@ -151,11 +182,7 @@ def evaluate_bundle(run: Path, bundle: Bundle) -> list[Score]:
             )
             for score in measured
         ]
-    report = {
-        "digest": bundle.manifest.digest,
-        "scores": [score.model_dump(mode="json") for score in scores],
-    }
-    (run / "evaluation.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    Evaluation(digest=bundle.manifest.digest, scores=tuple(scores)).write(run)
     return scores
 
 

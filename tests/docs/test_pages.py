@@ -37,7 +37,7 @@ def test_commands_exist(page: Path) -> None:
     for target in re.findall(r"^\$ (?:[A-Z0-9_]+=\S+ )*make ([a-z-]+)", text, re.MULTILINE):
         assert target in targets
     for step in _STEP.findall(text):
-        assert step in (*STEPS, "all", "average", "ensemble")
+        assert step in (*STEPS, "all", "average", "ensemble", "spread")
 
 
 @pytest.mark.parametrize("page", PAGES)

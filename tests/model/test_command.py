@@ -29,7 +29,7 @@ def test_help_says_what_the_steps_do(capsys: pytest.CaptureFixture[str]) -> None
         main(["--help"])
     assert stopped.value.code == 0
     shown = capsys.readouterr().out
-    for step in (*STEPS, "all", "average", "ensemble"):
+    for step in (*STEPS, "all", "average", "ensemble", "spread"):
         assert step in shown
 
 

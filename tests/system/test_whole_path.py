@@ -19,6 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from model_export.evaluation import Evaluation
 from service.bundle.manifest import Manifest
 
 ROOT = Path(__file__).parents[2]
@@ -102,6 +103,9 @@ def test_the_model_learned_the_task(models: Path) -> None:
     manifest = Manifest.read(models / "reversed-digits")
     scores = {score.metric: score.value for score in manifest.scores}
     assert scores["BLEU"] > 99
+    assert Evaluation.read(models.parent / "runs" / "reversed-digits") == Evaluation(
+        digest=manifest.digest, scores=manifest.scores
+    )
     assert manifest.verification is not None
     assert manifest.verification.int8_equal_hypotheses > 0.9
     assert (models / "reversed-digits" / "README.md").read_text().startswith("# reversed-digits")

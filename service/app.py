@@ -39,7 +39,7 @@ from service.api.work_routes import Layer, ServiceApp, WorkRoutes
 from service.domain import Task
 from service.errors import ServiceError
 from service.jobs.desk import JobDesk
-from service.jobs.job import JobLimits
+from service.jobs.job import JobLimits, Outcome
 from service.jobs.store import JobStore
 from service.loading import load_catalogue
 from service.metrics import Metrics
@@ -109,7 +109,7 @@ def create_app(
         deepl_translate_routes(context),
         file_routes(context, results),
     ]
-    desk = JobDesk(_job_store(settings), JobCraft(context), metrics.jobs.finished)
+    desk = JobDesk(_job_store(settings, metrics), JobCraft(context), metrics.jobs.finished)
     metrics.jobs.watch(lambda: desk.census, time.time)
     layers = _layers(context)
     app = ServiceApp(
@@ -204,14 +204,14 @@ async def _lifespan(
             results.close()
 
 
-def _job_store(settings: Settings) -> Callable[[], JobStore]:
-    """Opens the store of jobs.
+def _job_store(settings: Settings, metrics: Metrics) -> Callable[[], JobStore]:
+    """Opens the store of jobs, in which what a process before has left is taken up.
 
     Raises:
-        SettingsError: It cannot be opened.
+        SettingsError: Nothing can be kept there.
     """
     limits = JobLimits(settings.max_jobs, settings.max_jobs_bytes, settings.job_age_s)
-    open_store = partial(JobStore, settings.jobs_dir, limits, time.time)
     if settings.jobs_dir is not None:
-        open_store().close()  # whoever starts the service hears of it at once
-    return open_store
+        for _ in range(JobStore.take_up(settings.jobs_dir, limits, time.time)):
+            metrics.jobs.finished(Outcome.FAILED)
+    return partial(JobStore, settings.jobs_dir, limits, time.time)

@@ -39,11 +39,12 @@ CREATE TABLE pieces (
 ) STRICT, WITHOUT ROWID;
 """
 
-# A deleted text is overwritten and its room given back; what was promised is on the disk.
+# A deleted text is overwritten and its room given back; what was promised is on the disk. That
+# nobody else reads comes first: else SQLite makes a file to share the log with them.
 _PRAGMAS = (
+    "PRAGMA locking_mode = EXCLUSIVE",
     "PRAGMA auto_vacuum = FULL",
     "PRAGMA secure_delete = ON",
-    "PRAGMA locking_mode = EXCLUSIVE",
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",

@@ -87,14 +87,12 @@ class JobDesk:
         self.census = Census({}, None)
 
     async def start(self) -> None:
-        """Open the store and go on with what is in it."""
+        """Open the store and go on with what is in it, which `JobStore.take_up` has seen to."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="jobs")
         self._news = asyncio.Event()
         self._at_hand: tuple[str, asyncio.Task[None]] | None = None
         loop = asyncio.get_running_loop()
         self._store = await loop.run_in_executor(self._thread, self._open_store)
-        for _ in range(await self._ask(self._store.begin)):
-            self._finished(Outcome.FAILED)
         await self._count()
         self._runner = loop.create_task(self._run())
 
@@ -102,7 +100,10 @@ class JobDesk:
         """Leave the work as it is: what is not answered will be begun again."""
         self._runner.cancel()
         await asyncio.wait([self._runner])
-        await self._ask(self._store.end)
+        try:
+            await self._ask(self._store.end)
+        except sqlite3.Error as error:  # the next start finds it as after a crash
+            _LOGGER.error("the jobs' store failed", exc_info=error)
         await self._ask(self._store.close)
         self._thread.shutdown()
 

@@ -9,7 +9,7 @@ One process owns the file, and in it one thread this object.
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,28 @@ class JobStore:
             self._database = opened(directory)
         except (OSError, sqlite3.Error) as error:
             raise SettingsError(f"jobs_dir is {directory}: {error}") from error
+
+    @classmethod
+    def take_up(cls, directory: Path, limits: JobLimits, clock: Callable[[], float]) -> int:
+        """Take up what another process has left in a directory, and leave it in good order.
+
+        Whoever starts a service hears here, before it serves, that nothing can be kept there.
+
+        Returns:
+            How many jobs failed; see `begin`.
+
+        Raises:
+            SettingsError: The directory cannot be used: another process does, or it is
+                read-only or full.
+        """
+        with closing(cls(directory, limits, clock)) as store:
+            try:
+                failed = store.begin()
+                store.end()
+                store._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # closing is silent
+            except sqlite3.Error as error:
+                raise SettingsError(f"jobs_dir is {directory}: {error}") from error
+        return failed
 
     def begin(self) -> int:
         """Take up what another process has left; jobs that it was not the first to die of fail.

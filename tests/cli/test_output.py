@@ -29,6 +29,14 @@ def command(server: ServerInThread, *arguments: str) -> list[str]:
     return [*asked, *arguments]
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """A shell has what it starts in the background ignore SIGINT, and children inherit that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def started(server: ServerInThread, *arguments: str) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
         [sys.executable, "-m", "service", *command(server, *arguments)],
@@ -94,6 +102,7 @@ def test_a_reader_that_has_enough_is_no_failure(server: ServerInThread, tmp_path
     assert process.returncode == 0
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_ends_it_quietly(server: ServerInThread) -> None:
     with started(server) as process:
         assert process.stdin is not None

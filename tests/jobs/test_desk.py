@@ -160,6 +160,20 @@ def test_what_jobs_come_to_is_told() -> None:
     play(scene)
 
 
+def test_a_disk_that_is_full_in_the_end_stops_nobody(tmp_path: Path) -> None:
+    class FullInTheEnd(JobStore):
+        def end(self) -> None:
+            raise sqlite3.OperationalError("database or disk is full")
+
+    async def scene() -> None:
+        async with working(FakeCraft(), tmp_path, store=FullInTheEnd):
+            pass
+        async with working(FakeCraft(), tmp_path):
+            pass  # the file is nobody's any more
+
+    play(scene)
+
+
 def test_what_is_answered_is_not_asked_again_after_a_restart(tmp_path: Path) -> None:
     async def scene() -> None:
         held = asyncio.Event()

@@ -203,6 +203,27 @@ class TestFile:
                 store.open_pieces(job.id, "a")
                 store.end()
 
+    def test_taken_up_it_is_in_good_order(self, tmp_path: Path) -> None:
+        with opened(tmp_path) as store:
+            fatal, innocent = submit(store), submit(store)
+        for taken in range(3):
+            with opened(tmp_path) as store:
+                store.open_pieces(fatal.id, "a")  # and no word more
+            assert JobStore.take_up(tmp_path, LIMITS, HandClock()) == taken // 2
+        with opened(tmp_path) as store:
+            assert store.job(fatal.id, None).state is State.FAILED
+            assert store.next_job() == innocent
+
+    def test_a_disk_that_is_full_after_opening_it_is_said(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(store: JobStore) -> int:
+            raise sqlite3.OperationalError("database or disk is full")
+
+        monkeypatch.setattr(JobStore, "begin", full)
+        with pytest.raises(SettingsError, match=f"jobs_dir is {tmp_path}: database or disk is"):
+            JobStore.take_up(tmp_path, LIMITS, HandClock())
+
     def test_it_is_for_one_process(self, tmp_path: Path) -> None:
         with opened(tmp_path), pytest.raises(SettingsError, match="locked"), opened(tmp_path):
             pass

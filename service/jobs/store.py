@@ -73,7 +73,6 @@ class JobStore:
             try:
                 failed = store.begin()
                 store.end()
-                store._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # closing is silent
             except sqlite3.Error as error:
                 raise SettingsError(f"jobs_dir is {directory}: {error}") from error
         return failed
@@ -100,6 +99,7 @@ class JobStore:
         """Leave what is not finished to another process, in good order."""
         with self._writing() as write:
             write("UPDATE jobs SET state = ? WHERE state = ?", (State.QUEUED, State.RUNNING))
+        self._empty_log()  # to close the file would try, and say nothing of a full disk
 
     def close(self) -> None:
         self._database.close()
@@ -278,7 +278,10 @@ class JobStore:
     def _forget(self, query: str, which: str | float) -> None:
         """Delete jobs and, with them, what the log of the file still holds of their texts."""
         if self._database.execute(query, (which,)).rowcount:
-            self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._empty_log()
+
+    def _empty_log(self) -> None:
+        self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _refuse_if_full(self, more_bytes: int) -> None:
         [jobs] = self._database.execute("SELECT count(*) FROM jobs").fetchone()

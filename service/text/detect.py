@@ -6,8 +6,10 @@ for that half second.
 """
 
 import functools
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Protocol
 
 from service.errors import Unavailable
@@ -87,22 +89,23 @@ class LanguageDetector:
         self._identifier = _identifier()
 
     def study(self, text: str) -> Findings:
-        """Look at a text: 30 microseconds, and 80 more for every 1,000 characters.
+        """Look at a text, mostly twice; a look takes 30 microseconds, 80 more for 1,000 characters.
 
         Of Tatoeba's dev sentences, 96 % of the 2,000 French ones are found to be foreign when
         English and German are served, and none of the 4,532 English and German ones is.
         """
         sample = text[:CHARACTERS]
-        ranked: list[tuple[str, float]] = []
+        probabilities: dict[str, float] = {}
         if any(character.isalpha() for character in sample):
-            ranked = self._identifier.rank(_in_running_text(sample))
-        probabilities = dict(ranked)
+            looks = [dict(self._identifier.rank(each)) for each in _in_running_text(sample)]
+            probabilities = looks[0] if len(looks) == 1 else _agreed(*looks)
         detections = [
             Detection(code, 100 * probabilities.get(known, 0.0))
             for code, known in self._languages.items()
         ]
         ranking = tuple(sorted(detections, key=lambda detection: -detection.confidence))
-        likeliest = Detection(ranked[0][0], 100 * ranked[0][1]) if ranked else ranking[0]
+        code, probability = max(probabilities.items(), key=itemgetter(1), default=("", 0.0))
+        likeliest = Detection(code, 100 * probability)
         is_foreign = (
             likeliest.language not in self._served
             and likeliest.confidence > 50
@@ -111,15 +114,28 @@ class LanguageDetector:
         return Findings(ranking, likeliest if is_foreign else None)
 
 
-def _in_running_text(text: str) -> str:
+def _in_running_text(text: str) -> list[str]:
     """A text as it would stand in the middle of a longer one, where the model learned languages.
 
-    Many of its n-grams begin or end at a space, which a text of one word lacks; and the capital
-    that texts begin with says nothing of their language. Worked case: "Save" is " save ".
-    Capitals throughout the model's own code takes for small letters.
+    Many of its n-grams begin or end at a space, which a text of one word lacks. The capital that
+    it begins with may be that of every text, or the word's own: "Save" is " save ", but "I am" is
+    " I am " and "Hunde" is " Hunde ". Nobody can tell before the language is known, so there are
+    two ways to see it. Capitals throughout the model's own code takes for small letters.
     """
     text = text.strip()
-    return f" {text} " if text.isupper() else f" {text[:1].lower()}{text[1:]} "
+    small = text[:1].lower() + text[1:]
+    return [f" {text} "] if text.isupper() or small == text else [f" {text} ", f" {small} "]
+
+
+def _agreed(one: dict[str, float], other: dict[str, float]) -> dict[str, float]:
+    """What two looks at a text come to, one as much as the other: their geometric mean.
+
+    Worked case, of 1,000: "i am" is German with 7, English with 5; "I am" German with 15, English
+    with 129: English, by 25 to 10.
+    """
+    means = {code: math.sqrt(probability * other[code]) for code, probability in one.items()}
+    total = sum(means.values())
+    return {code: mean / total for code, mean in means.items()}
 
 
 @functools.cache

@@ -1,6 +1,7 @@
 """Detection chooses among what is served and does not pretend to be sure."""
 
 import errno
+import itertools
 import os
 import tempfile
 
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.errors import Unavailable
-from service.text.detect import Detection, Findings, LanguageDetector, _identifier
+from service.text.detect import Detection, Findings, LanguageDetector, _agreed, _identifier
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +52,32 @@ def test_a_text_without_letters_is_the_first_language_with_confidence_0(
 def test_one_word_is_looked_at_as_in_running_text(detector: LanguageDetector, word: str) -> None:
     for text in (word, word.lower(), word.upper(), f"\n{word} "):
         assert detector.study(text).ranking[0].language == "en"
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [("I am 25.", "en"), ("I do", "en"), ("Log in", "en"), ("Ich bin 25.", "de"), ("Ja", "de")],
+)
+def test_the_first_capital_may_be_the_word_s_own(
+    detector: LanguageDetector, text: str, language: str
+) -> None:
+    findings = detector.study(text)
+    assert findings.ranking[0].language == language
+    other = {"en": "de", "de": "en"}[language]
+    assert findings.source([language], other).language == language
+
+
+@given(data=st.data())
+@settings(max_examples=30)
+def test_two_looks_agree_on_what_both_find(data: st.DataObject) -> None:
+    shares = st.lists(st.floats(1e-6, 1), min_size=3, max_size=3)
+    one, other = (dict(zip("abc", data.draw(shares), strict=True)) for _ in range(2))
+    agreed = _agreed(one, other)
+    assert sum(agreed.values()) == pytest.approx(1)
+    assert agreed == _agreed(other, one)
+    for left, right in itertools.permutations("abc", 2):
+        if one[left] >= one[right] and other[left] >= other[right]:
+            assert agreed[left] >= agreed[right]
 
 
 def test_what_may_well_be_served_is_not_foreign(detector: LanguageDetector) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import lru_cache, partial
-from itertools import chain, islice
+from itertools import islice
 from typing import Protocol, TypeVar
 
 from service.domain import DecodedSource, DecodeRequest, Direction, MarkIds, Task
@@ -220,9 +220,6 @@ class Pipeline:
     def _search_again(self, first: Asked, outcome: TextResponse, more: More) -> list[Later]:
         """Further searches for the sentences of a text."""
         later: list[Later] = []
-        alone = all(len(sentence.hypotheses) < 2 for sentence in outcome.sentences)
-        if alone and not any(sentence.problems for sentence in outcome.sentences):
-            return later
         parts = zip(outcome.sentences, first.planned.asked, strict=True)
         for position, (sentence, part) in enumerate(parts):
             again = more(first.request, part, sentence)
@@ -236,10 +233,18 @@ class Pipeline:
         return wider(request, part, self._limits) if sentence.problems else None
 
     def _with_lost(self, request: TextRequest, part: Part, sentence: Sentence) -> Again | None:
-        """In which the numbers that a hypothesis to be given has lost are copied; in any beam."""
-        places = [lost_places(part.text, each.text) for each in sentence.hypotheses]
-        lost = sorted(set(chain.from_iterable(places)))
-        return self._planner.with_numbers(request, part, lost) if lost else None
+        """In which numbers are copied; in any beam.
+
+        Those that the answer has lost, or all if hypotheses were left out: see `Judge`.
+        """
+        assert part.decode is not None, "the model was asked"
+        if Problem.LOST_NUMBER in sentence.problems:
+            places = lost_places(part.text, sentence.hypotheses[0].text)
+        elif len(sentence.hypotheses) < part.decode.options.num_hypotheses:
+            places = figure_places(part.text)
+        else:
+            return None
+        return self._planner.with_numbers(request, part, places)
 
     def _with_all(self, request: TextRequest, part: Part, sentence: Sentence) -> Again | None:
         """In which all numbers are copied, if there are more than those that are lost still."""

@@ -2,9 +2,10 @@
 
 A placeholder behind the full stop is seldom put back there, so what the sentence does not need is
 cut off and stays in its place, like white space. It does not need symbols; words in a foreign
-script, handles and hashtags may be its subject, unless they stand behind its last mark.
+script, handles, hashtags and codes may be its subject, unless they stand behind its last mark.
 """
 
+import re
 import unicodedata
 from collections.abc import Sequence
 
@@ -13,6 +14,7 @@ from service.text.segment import Segment, Segmented
 
 _LAST_MARKS = frozenset(".!?…")
 _PAIRED = ("Ps", "Pe", "Pi", "Pf")
+_KEYCAP = re.compile("\\d\ufe0f?\u20e3")
 
 
 def trimmed(text: str, segmented: Segmented, stretches: Sequence[Stretch]) -> Segmented:
@@ -65,7 +67,8 @@ def _end(text: str, start: int, end: int, stretches: Sequence[Stretch]) -> int:
 
 
 def _is_symbol(copied: str) -> bool:
-    """Whether it is no word, and no quotation mark or bracket that has a partner within."""
+    """Whether it is no word or figure, and no quotation mark or bracket with a partner within."""
     return not any(
-        character.isalpha() or unicodedata.category(character) in _PAIRED for character in copied
+        character.isalpha() or character.isdecimal() or unicodedata.category(character) in _PAIRED
+        for character in _KEYCAP.sub("", copied)
     )

@@ -25,8 +25,8 @@ class Stretch:
         span: Its place in the request's text.
         target: The translation asked for; None if it is to be copied.
         is_number: Nobody asked for it: it is a number that an answer had lost.
-        is_loose: Nobody asked for it: the model cannot spell it, or it is a handle or hashtag.
-            At its sentence's ends it may be kept from the model: see `service.pipeline.ends`.
+        is_loose: Nobody asked for it: the model cannot spell it, or it is a handle, a hashtag or a
+            code. At its sentence's ends it may be kept from the model: see `service.pipeline.ends`.
     """
 
     span: Span

@@ -23,6 +23,7 @@ from service.pipeline.marking import (
 from service.pipeline.options import ModelLimits, ResolvedOptions
 from service.pipeline.request import TextLimits, TextRequest
 from service.pipeline.response import SourceUse
+from service.text.codes import code_spans
 from service.text.fit import PlainMeasure, fits, leading_words, split_to_fit
 from service.text.foreign import Alphabet, tag_spans
 from service.text.glossary import Match, find_terms
@@ -149,7 +150,8 @@ class Planner:
         """What is copied because the model would spoil it."""
         if self._alphabet is None:
             return []
-        return [*self._alphabet.foreign_spans(request.text), *tag_spans(request.text)]
+        text = request.text
+        return [*self._alphabet.foreign_spans(text), *tag_spans(text), *code_spans(text)]
 
     def _terms(self, request: TextRequest) -> list[Match]:
         """Where the text has terms; a model without marks cannot be told any."""

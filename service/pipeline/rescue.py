@@ -1,6 +1,7 @@
 """Which of the hypotheses that a search found is given as the answer to a sentence."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 from service.domain import DecodedHypothesis, DecodedSource, Task
@@ -8,13 +9,15 @@ from service.pipeline.holding import MarkedSentence, Written
 from service.text.tokenizer import Tokenizer
 from service.trust.guard import Problem, is_copy, problems
 
+_WRONG_NUMBERS = frozenset({Problem.LOST_NUMBER, Problem.UNSUPPORTED_NUMBER})
+
 
 class Judged(NamedTuple):
     """What the answer to a sentence is.
 
     Attributes:
-        written: In the order to give them: the answer first, the others by score; as many
-            as were asked for.
+        written: In the order to give them: the answer first, the others by score; at most as
+            many as were asked for.
         problems: What the guard sees in the answer.
         is_rescued: The answer is not the hypothesis of the best score, which had more faults.
         avoided: What the guard sees in that one, when it is not the answer.
@@ -24,6 +27,25 @@ class Judged(NamedTuple):
     problems: tuple[Problem, ...] = ()
     is_rescued: bool = False
     avoided: tuple[Problem, ...] = ()
+
+
+class _Candidate:
+    """What may be the answer to a sentence. Most are never looked at."""
+
+    def __init__(self, written: Written, look: Callable[[Written], tuple[Problem, ...]]) -> None:
+        self.written = written
+        self._look = look
+
+    @cached_property
+    def problems(self) -> tuple[Problem, ...]:
+        """What the guard sees in it."""
+        return self._look(self.written)
+
+    @property
+    def faults(self) -> tuple[int, bool, int]:
+        """What is compared first to last; less is better."""
+        lacks, has_lost = self.written.lacks, Problem.LOST_NUMBER in self.problems
+        return len(self.problems) + lacks, has_lost, self.written.misplaced
 
 
 class Judge:
@@ -48,54 +70,38 @@ class Judge:
         same text has the same answer in any company: what a search found depends on its source
         and options alone.
 
+        Of the others, those that have a number wrong are left out, if the answer has them right.
+
         Args:
             source: The sentence.
             decoded: What the engine found for it.
             marked: The sentence's marks, if it has some.
             later: The same of further searches, chosen from after the first.
         """
-        written = [self._written(hypothesis, marked) for hypothesis in decoded.hypotheses]
-        found = self._problems(source, written[0])
-        if not found and not written[0].lacks and not later:
-            return Judged(tuple(written))
-        others = [self._written(hypothesis, marked) for hypothesis in decoded.others()]
-        for again, marked_again in later:
-            others += [
-                self._written(hypothesis, marked_again)
-                for hypothesis in (*again.hypotheses, *again.others())
-            ]
-        return self._rescued(source, [*written, *others], len(written))
 
-    def _rescued(self, source: str, candidates: Sequence[Written], asked: int) -> Judged:
-        taken = 0
-        least = best = self._problems(source, candidates[0])
-        faults = _faults(best, candidates[0])
-        for rank, candidate in enumerate(candidates[1:], start=1):
-            found = self._problems(source, candidate)
-            if _faults(found, candidate) < faults:
-                least, faults, taken = found, _faults(found, candidate), rank
-            if not any(faults):
-                break
+        def candidates(
+            hypotheses: Sequence[DecodedHypothesis], marked: MarkedSentence | None
+        ) -> Iterator[_Candidate]:
+            for hypothesis in hypotheses:
+                written = self._written(hypothesis, marked)
+                yield _Candidate(written, lambda written: self._problems(source, written))
+
+        found = list(candidates(decoded.hypotheses, marked))
+        first, asked = found[0], len(found)
+        if later or asked > 1 or any(first.faults):
+            found += candidates(decoded.others(), marked)
+            for again, marked_again in later:
+                found += candidates((*again.hypotheses, *again.others()), marked_again)
+        answer = next((each for each in found if not any(each.faults)), None)
+        if answer is None:
+            answer = min(found, key=lambda each: each.faults)
+        others = _others(found, answer)[: asked - 1] if asked > 1 else []
         return Judged(
-            (candidates[taken], *self._alternatives(source, candidates, taken, asked - 1)),
-            least,
-            is_rescued=taken > 0,
-            avoided=best if taken else (),
+            tuple(each.written for each in (answer, *others)),
+            answer.problems,
+            is_rescued=answer is not first,
+            avoided=() if answer is first else first.problems,
         )
-
-    def _alternatives(
-        self, source: str, candidates: Sequence[Written], taken: int, asked: int
-    ) -> list[Written]:
-        """What else there is, by score; who has lost a number after all who have not."""
-        others: dict[str, Written] = {}
-        for rank, each in enumerate(candidates):
-            if rank != taken and each.text != candidates[taken].text:
-                others.setdefault(each.text, each)
-        whole = sorted(
-            others.values() if asked else (),
-            key=lambda each: Problem.LOST_NUMBER in self._problems(source, each),
-        )
-        return whole[:asked]
 
     def _written(self, hypothesis: DecodedHypothesis, marked: MarkedSentence | None) -> Written:
         if marked is not None:
@@ -119,6 +125,11 @@ def _besides_copies(source: str, written: Written) -> tuple[str, str]:
     return source, output
 
 
-def _faults(found: Sequence[Problem], written: Written) -> tuple[int, bool, int]:
-    """What is compared first to last; less is better."""
-    return len(found) + written.lacks, Problem.LOST_NUMBER in found, written.misplaced
+def _others(found: Sequence[_Candidate], answer: _Candidate) -> list[_Candidate]:
+    """What else there is, by score, each text once."""
+    others: dict[str, _Candidate] = {}
+    for each in found:
+        if each.written.text != answer.written.text:
+            others.setdefault(each.written.text, each)
+    worse = _WRONG_NUMBERS.difference(answer.problems)
+    return [each for each in others.values() if worse.isdisjoint(each.problems)]

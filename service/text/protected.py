@@ -1,8 +1,8 @@
-"""What a translation has to leave as it is: addresses and the placeholders of programs.
+"""What a translation has to leave as it is: addresses, names of files, placeholders of programs.
 
 Rules rather than a model: what is protected is put back character by character, so a wrong
-guess costs a word that is not translated, and a missed one a link that is broken. Numbers are
-no part of it: a model that reads them writes better sentences around them.
+guess costs a word that is not translated, and a missed one a link that is broken. Of figures,
+`service.text.codes` says more.
 """
 
 import re
@@ -16,6 +16,13 @@ _PROTECTED = re.compile(
       (?=[^\W_]) [^\s<>"«»“”„]+
     # E-mail addresses.
     | (?<![\w.+-]) (?: mailto: )? [\w.+-]{1,64} @ [\w-]{1,63} (?: \. [\w-]{1,63} ){1,8}
+    # Domains and files, by the commonest of their endings: "end.The" is none.
+    | (?<![\w@/.-]) \w [\w-]{0,100} (?: \. [\w-]{1,100} ){0,8} \. (?:
+        com | org | net | edu | gov | info | dev | io | eu | de | fr | uk | ch
+        | pdf | txt | csv | md | json | ya?ml | toml | xml | html? | css | js | ts | py | sh | sql
+        | log | docx? | xlsx? | pptx? | od[tsp] | epub | srt | zip | gz | exe | apk
+        | png | jpe?g | gif | svg | webp | mp[34] | wav
+      ) (?: : \d{2,5} )? (?: / [^\s<>"«»“”„]* )? (?! [\w-] )
     # {{ name }}, {{{name}}}, ${name}, #{name}, %{name}, {name}, {0:.2f}, {}.
     | \{\{\{? [^{}\n]{1,200} \}?\}\}
     | [$\#%]? \{ [^\s{}]{0,200} \}
@@ -29,6 +36,8 @@ _PROTECTED = re.compile(
     re.VERBOSE,
 )
 
+_DOT_WITHIN = re.compile(r"\.\w")
+
 # What ends a sentence, or closes a bracket that was open before the address.
 _AFTER_ADDRESS = ".,;:!?'*_~…’"
 _BRACKETS = {")": "(", "]": "[", "}": "{"}
@@ -38,7 +47,12 @@ def protected_spans(text: str) -> list[Span]:
     """Places of what is not to be translated, in order, none overlapping another."""
     # Most texts have nothing of the kind, and this is many times faster than to search.
     if not (
-        "@" in text or "{" in text or "%" in text or "://" in text or "www." in text or "[X" in text
+        "@" in text
+        or "{" in text
+        or "%" in text
+        or "://" in text
+        or "[X" in text
+        or _DOT_WITHIN.search(text)
     ):
         return []
     spans: list[Span] = []

@@ -19,6 +19,22 @@ from service.text.normalise import REPLACEMENT
 _MARKS = re.compile(r"(?:(?:[-+*•‣·–—>]|#{1,6})\s+)+(?=\S)")
 # "3." or "(3)", which sentencex makes a piece of its own in "3. Buy milk".
 _NUMBERING = re.compile(r"\(?\d{1,3}[.)]")
+# Where sentencex sees an end and there is none: titles, and German ordinals: "im 3. Stock".
+_GOES_ON = {
+    "en": re.compile(r"\bMs\.\s*$"),
+    "fr": re.compile(r"\b(?:MM?|Dr|St)\.\s*$"),
+    "de": re.compile(
+        r"\b (?: d(?:e[mnrs]|as|ie) | [ai]m | vom | zu[mr] | beim | (?:ein|jed)(?:e[mnrs]?)? )"
+        r" \s+ \d{1,2} \. \s* $",
+        re.IGNORECASE | re.VERBOSE,
+    ),
+}
+_LONGEST_END = 32  # characters, of what these find
+# "Montag, 15. April, um 9 Uhr"
+_ORDINAL = re.compile(r"\b\d{1,2}\.\s*$")
+_MONTH = re.compile(
+    "(?:Januar|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|Dezember)\\b"
+)
 
 
 class Boundaries(Enum):
@@ -72,7 +88,7 @@ def split(
     by_line = boundaries is Boundaries.LINES_AND_SENTENCES
     for line in text.splitlines(keepends=True) if by_line else [text]:
         is_whole = boundaries is Boundaries.NONE
-        pieces = [line] if is_whole else sentencex.segment(language, _plain(line))
+        pieces = [line] if is_whole else _pieces(line, language)
         for start, end in _sentences(line, pieces):
             segments.append(Segment(line[start:end], text[done : place + start], place + start))
             done = place + end
@@ -96,6 +112,24 @@ def _sentences(line: str, pieces: Iterable[str]) -> Iterator[tuple[int, int]]:
             continue
         yield begin + start, begin + len(sentence)
     assert end == len(line), "the pieces are the whole line"
+
+
+def _pieces(line: str, language: str) -> Iterator[str]:
+    """A line's sentences with all that is in it."""
+    goes_on = _GOES_ON.get(language)
+    whole = ""
+    for piece in sentencex.segment(language, _plain(line)):
+        last = whole[-_LONGEST_END:]
+        is_within = goes_on is not None and (
+            goes_on.search(last)
+            or (language == "de" and _MONTH.match(piece) and _ORDINAL.search(last))
+        )
+        if whole and not is_within:
+            yield whole
+            whole = ""
+        whole += piece
+    if whole:
+        yield whole
 
 
 def _plain(line: str) -> str:

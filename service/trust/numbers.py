@@ -20,7 +20,7 @@ _SPACES_AND_MARKS = re.compile(r"[\s'\u2019]")
 _CLOCK = re.compile(r"\d{1,2}\.\d\d?")
 # Beside one of these, 7:45 and 19:45 are the same.
 _HALF_OF_DAY = re.compile(
-    r"(?<![^\W\d_])[ap]\.?\s?m\b|morning|noon|evening|night|morgen|mittag|abend|nacht|matin|midi|soir|nuit",
+    r"\d\s?[ap]\.?\s?m\b|morning|noon|evening|night|morgen|mittag|abend|nacht|matin|midi|soir|nuit",
     re.IGNORECASE,
 )
 
@@ -29,7 +29,7 @@ def figures(text: str) -> set[str]:
     """Values of the figures in `text`, spelled one way.
 
     Worked cases: "1,500.50", "1.500,50" and "1 500,50" -> "1500.5"; "7:45", "7.45" and
-    "7 h 45" -> "7.45"; "9:00" -> "9"; "3.141" is read as 3141.
+    "7 h 45" -> "7.45"; "9:00" -> "9"; "3.141" is read as 3141; "007" stays as it is.
     """
     return {_value(match) for match in _FIGURE.findall(text)}
 
@@ -71,15 +71,15 @@ def _value(figure: str) -> str:
     plain = _SPACES_AND_MARKS.sub("", figure.lower()).replace(":", ".").replace("h", ".")
     parts = plain.replace(",", ".").split(".")
     whole, decimals = parts[0], ""
+    if len(parts) == 1:
+        return whole
     marks = {mark for mark in plain if not mark.isdigit()}
-    if len(parts) > 1:
-        is_grouped = len(parts[-1]) == 3 and all(len(part) == 3 for part in parts[1:])
-        if is_grouped:
-            whole = "".join(parts)
-        elif len(parts) > 2 and len(marks) == 1:  # a date or a version: 24.12.2025
-            return ".".join(part.lstrip("0") or "0" for part in parts)
-        else:
-            whole, decimals = "".join(parts[:-1]), parts[-1].rstrip("0")
+    if len(whole) <= 3 and all(len(part) == 3 for part in parts[1:]):
+        whole = "".join(parts)
+    elif len(parts) > 2 and len(marks) == 1:  # a date or a version: 24.12.2025
+        return ".".join(part.lstrip("0") or "0" for part in parts)
+    else:
+        whole, decimals = "".join(parts[:-1]), parts[-1].rstrip("0")
     whole = whole.lstrip("0") or "0"
     return f"{whole}.{decimals}" if decimals else whole
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from service.errors import RequestError
 from service.pipeline import SearchOverrides, TextRequest
+from service.text.codes import code_spans
 from service.text.foreign import Alphabet, tag_spans
 from service.text.glossary import Entry, Glossary
 from service.text.normalise import normalise
@@ -36,7 +37,7 @@ def test_a_text_without_marks_is_asked_and_answered_as_ever(
     marked_tokenizer: Tokenizer, text: str
 ) -> None:
     foreign = Alphabet(marked_tokenizer.characters).foreign_spans(text)
-    assume(not (foreign or tag_spans(text) or protected_spans(text)))
+    assume(not (foreign or tag_spans(text) or protected_spans(text) or code_spans(text)))
     answers = [
         ask(marked_tokenizer, TextRequest(text, EN_DE, want_alignment=True), marks=marks)
         for marks in (None, MARKS)

@@ -26,6 +26,10 @@ TRICKY = st.lists(
             "Ask a.b+c@d-e.example.com, or mailto:f@g.org.",
             ["a.b+c@d-e.example.com", "mailto:f@g.org"],
         ),
+        (
+            "On docs.a.org:80/b#c, example.com, not end.the or e.g. this: main.py, README.md.",
+            ["docs.a.org:80/b#c", "example.com", "main.py", "README.md"],
+        ),
         ("Hi {name}, {0:.2f} {} {user.name!r}", ["{name}", "{0:.2f}", "{}", "{user.name!r}"]),
         (
             "{{ user.name }} {{{raw}}} ${x} #{y} %{z}",
@@ -58,7 +62,8 @@ def test_what_is_found_is_found_again_by_itself(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["a", "{", "{{a", "http://", "www.", "%(a", "a@", "a@b.", "https://a)", "a.", "[X"]
+    "unit",
+    ["a", "{", "{{a", "http://", "www.", "%(a", "a@", "a@b.", "https://a)", "a.", "[X", "a-.com"],
 )
 def test_long_tricky_texts_take_no_longer_than_they_are(unit: str) -> None:
     # A hundred thousand characters; quadratic time would take minutes.

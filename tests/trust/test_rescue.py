@@ -86,9 +86,9 @@ def test_as_many_problems_are_no_reason_to_leave_the_best(tokenizer: Tokenizer) 
 
 def test_alternatives_follow_by_score(tokenizer: Tokenizer) -> None:
     response = answer(tokenizer, [COPY, NUMBERED, *CLEAN], asked=3)
-    assert (response.text, *response.alternatives) == (CLEAN[0], COPY, NUMBERED)
+    assert (response.text, *response.alternatives) == (CLEAN[0], COPY, CLEAN[1])
     [sentence] = response.sentences
-    assert [each.text for each in sentence.hypotheses] == [CLEAN[0], COPY, NUMBERED]
+    assert [each.text for each in sentence.hypotheses] == [CLEAN[0], COPY, CLEAN[1]]
 
 
 @given(
@@ -103,7 +103,7 @@ def test_the_answer_is_the_best_of_the_least_bad(
     asked = data.draw(st.integers(1, len(texts)))
     counts = [len(problems(Task.TRANSLATION, SOURCE, text)) for text in texts]
     first = texts[counts.index(min(counts))]
-    rest = [text for text in texts if text != first]
+    rest = [text for text in texts if text not in {first, NUMBERED}]
     response = answer(tokenizer, texts, asked)
     assert [response.text, *response.alternatives] == [first, *rest][:asked]
 

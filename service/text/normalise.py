@@ -8,8 +8,9 @@ The rules, in order:
 1. Characters that nobody sees are dropped: control characters, soft hyphen, byte order mark,
    zero-width space, word joiner, bidirectional marks. The zero-width joiner and non-joiner
    stay: emoji sequences and Persian words change without them.
-2. Single quotes of every shape become ``'``; U+2581, which SentencePiece uses for a space,
-   becomes ``_``; lone surrogates, which are no text at all, become U+FFFD.
+2. Single quotes of every shape become ``'``, typographic hyphens ``-``, and an ellipsis three
+   dots; U+2581, which SentencePiece uses for a space, becomes ``_``; lone surrogates, which are
+   no text at all, become U+FFFD.
 3. Every run of white space (tabs, line breaks, no-break and typographic spaces) becomes one
    space; none is left at the ends.
 4. Unicode NFC.
@@ -42,6 +43,9 @@ _SINGLE_QUOTES = "\u2018\u2019\u201a\u201b\u02bc"
 _RESPELT: dict[int, str | None] = {
     **dict.fromkeys(_DROPPED),
     **dict.fromkeys(map(ord, _SINGLE_QUOTES), "'"),
+    0x2010: "-",
+    0x2011: "-",
+    0x2026: "...",
     0x2581: "_",
     **dict.fromkeys(range(0xD800, 0xE000), REPLACEMENT),
 }
@@ -103,8 +107,8 @@ def _respelt_with_offsets(text: str) -> tuple[list[str], list[Span]]:
             characters.append(" ")
             spans.append(gap)
         gap = None
-        characters.append(respelt)
-        spans.append((place, place + 1))
+        characters += respelt
+        spans += [(place, place + 1)] * len(respelt)
     return characters, spans
 
 

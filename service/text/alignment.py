@@ -1,7 +1,11 @@
 """Attention between tokens, read as alignment between words, in character offsets.
 
 Attention is what the decoder looked at when it wrote a token. Summed over the tokens of a
-source word and averaged over the tokens of a target word, it is a soft word alignment. It
+source word and averaged over the tokens of a target word, it is a soft word alignment, but of one
+direction: each target word looks at what it needs, an article at its noun for the gender, and
+nobody may be left to look at the source's article. So target words compete for source words:
+what a source word is to one of them counts the less, the more the others looked at it. That asks
+for agreement of both directions (Liang et al. 2006), the other one read from the same weights. It
 is a hint for a reader, not proof of what caused what.
 """
 
@@ -13,7 +17,7 @@ from itertools import groupby
 
 import numpy as np
 
-from service.domain import FloatArray
+from service.domain import BoolArray, FloatArray
 from service.text.normalise import Span
 
 # Of the source words behind a target word, this many at most, and beside the strongest only
@@ -21,10 +25,18 @@ from service.text.normalise import Span
 _MOST_SOURCES = 3
 _LEAST_WEIGHT = 0.1
 
+# What others took of a source word at least, so that words that nobody looked at are not worth
+# more than those that this one did.
+_TAKEN = 0.1
+
+# What attention counts that a word pays to punctuation, or punctuation to a word: a model looks at
+# either when it ends a clause.
+_UNLIKE = 0.1
+
 
 @dataclass(frozen=True, slots=True)
 class SourceWord:
-    """A word of the source and how much of the attention it got, 0..1."""
+    """A word of the source and its part of the attention, after the competition, 0..1."""
 
     span: Span
     weight: float
@@ -74,7 +86,12 @@ def align(
     of_source = _membership(source_spans, source_words)
     tokens = of_target.sum(axis=1, keepdims=True)
     # [words of the target, words of the source]
-    weights = of_target @ attention[:, : len(source_spans)] @ of_source.T / np.maximum(tokens, 1)
+    looked = of_target @ attention[:, : len(source_spans)] @ of_source.T / np.maximum(tokens, 1)
+    alike = np.equal.outer(
+        [is_word(target, span) for span in target_words],
+        [is_word(source, span) for span in source_words],
+    )
+    weights = _contested(looked, alike)
     return tuple(
         AlignedWord(span, _strongest(row, source_words))
         for span, row, count in zip(target_words, weights, tokens, strict=True)
@@ -96,6 +113,29 @@ def words(text: str, units: Sequence[Span] = ()) -> list[Span]:
         found.append((start, end))
         done = end
     return [*found, *((first + done, last + done) for first, last in _runs(text[done:]))]
+
+
+def is_word(text: str, span: Span) -> bool:
+    """Whether the characters of `span` are a word and not punctuation."""
+    return any(map(str.isalnum, text[slice(*span)]))
+
+
+def _contested(looked: FloatArray, alike: BoolArray) -> FloatArray:
+    """Attention of J target words on I source words shared out anew, by competition.
+
+    w_ji ~ a_ji / (0.1 + sum of a_ki over the others k), and each target word has as much in all
+    as it had before.
+
+    Args:
+        looked: Attention on words, [J, I].
+        alike: Whether both are words or both are punctuation, [J, I].
+    """
+    heard = np.where(alike, looked, _UNLIKE * looked)
+    claims = heard / (_TAKEN + heard.sum(axis=0) - heard)
+    # A word without a token has looked at nothing and claims nothing.
+    scale = looked.sum(axis=1) / np.maximum(claims.sum(axis=1), np.finfo(np.float32).tiny)
+    contested: FloatArray = claims * scale[:, np.newaxis]
+    return contested
 
 
 def _runs(text: str) -> list[Span]:

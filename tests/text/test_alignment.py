@@ -42,9 +42,11 @@ def test_weights_are_summed_over_source_tokens_and_averaged_over_target_tokens()
         attention, "der Hund", [(0, 3), (4, 6), (6, 8)], "the dog", [(0, 3), (4, 6), (6, 7)]
     )
     assert [word.span for word in aligned] == [(0, 3), (4, 8)]
-    assert strengths(aligned[0]) == {(0, 3): 0.7, (4, 7): 0.2}
-    # (0.7 + 0.8) / 2; "the" got 0.05 and is left out.
-    assert strengths(aligned[1]) == {(4, 7): 0.75}
+    # Looked at: "der" 0.7 and 0.2, "Hund" 0.05 and (0.7 + 0.8) / 2. Claimed:
+    # 0.7 / (0.1 + 0.05) and 0.2 / (0.1 + 0.75); scaled to 0.9 in all.
+    assert strengths(aligned[0]) == {(0, 3): 0.8568}
+    # 0.05 / (0.1 + 0.7) and 0.75 / (0.1 + 0.2), scaled to 0.8.
+    assert strengths(aligned[1]) == {(4, 7): 0.78049}
 
 
 def test_the_strongest_word_is_named_even_if_weak() -> None:
@@ -58,6 +60,34 @@ def test_a_word_without_a_token_of_its_own_is_left_out() -> None:
     attention = np.array([[1.0, 0.0]], dtype=np.float32)
     aligned = align(attention, "a.", [(0, 2)], "b", [(0, 1)])
     assert [word.span for word in aligned] == [(0, 1)]
+
+
+def test_an_article_gets_the_article_although_it_looked_at_the_noun() -> None:
+    """Attention of a trained model: "das" looks at its noun, for the gender."""
+    attention = np.array([[0.25, 0.05, 0.67], [0.25, 0.44, 0.2], [0.1, 0.86, 0.02]])
+    gestern, das, haus = align(
+        attention.astype(np.float32),
+        *("gestern das Haus", [(0, 7), (8, 11), (12, 16)]),
+        *("the house yesterday", [(0, 3), (4, 9), (10, 19)]),
+    )
+    assert [word.sources[0].span for word in (gestern, das, haus)] == [(10, 19), (0, 3), (4, 9)]
+
+
+def test_a_word_at_the_end_does_not_get_the_full_stop() -> None:
+    attention = np.array([[0.5, 0.5], [0.55, 0.45]], dtype=np.float32)
+    ended, stop = align(attention, "Ende.", [(0, 4), (4, 5)], "end.", [(0, 3), (3, 4)])
+    assert [each.sources[0].span for each in (ended, stop)] == [(0, 3), (3, 4)]
+
+
+@given(st.lists(st.integers(0, 12), min_size=1, max_size=5))
+def test_a_single_word_has_no_rivals_and_keeps_its_weights(looked: list[int]) -> None:
+    attention = np.array([looked], dtype=np.float32) / np.float32(64)
+    spans = [(2 * place, 2 * place + 1) for place in range(len(looked))]
+    [word] = align(attention, "x", [(0, 1)], "a " * len(looked), spans)
+    expected = sorted((share / 64 for share in looked), reverse=True)[:3]
+    assert [each.weight for each in word.sources] == pytest.approx(
+        [share for rank, share in enumerate(expected) if rank == 0 or share >= 0.1]
+    )
 
 
 def strengths(word: AlignedWord) -> dict[Span, float]:

@@ -2,7 +2,8 @@
 
 Uvicorn waits for a head however long it takes, and keeps all that comes of it: one client could
 fill the memory, and some hundred that send a byte now and then take every connection there is.
-Bodies have their limits where they are read, in `service.api.middleware`.
+Bodies have their limits where they are read, in `service.api.middleware`; one that goes on after
+its answer has it here.
 """
 
 import asyncio
@@ -19,22 +20,28 @@ from service.errors import RequestError
 MAX_ADDRESS_BYTES = 65_535
 MAX_HEAD_BYTES = 2 * MAX_ADDRESS_BYTES
 
+# For the rest of a body whose request has been refused. It is read and forgotten, because most
+# clients read nothing before they have sent everything, and never see the answer on a connection
+# that is closed meanwhile; but not for as long as somebody cares to send.
+LINGER_S = 5.0
+
 
 class BoundedHeadProtocol(GatheringProtocol):
     """Uvicorn's HTTP protocol, which asks for a whole head.
 
     Within the time that an idle connection is kept, and within `MAX_HEAD_BYTES`: of a request all
-    that is not its body counts, the names and values behind a chunked one included.
+    that is not its body counts, the names and values behind a chunked one included. What is left
+    of a body when its request is answered has to come within `LINGER_S`.
     """
 
     url = b""
-    _head_timer: asyncio.TimerHandle | None = None
+    _timer: asyncio.TimerHandle | None = None
     _bytes_beside_body = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio.Protocol`."""
         super().connection_made(transport)
-        self._await_head()
+        self._await(self.timeout_keep_alive)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See `asyncio.Protocol`."""
@@ -44,7 +51,7 @@ class BoundedHeadProtocol(GatheringProtocol):
     def data_received(self, data: bytes) -> None:
         """See `asyncio.Protocol`."""
         if self._is_idle:
-            self._await_head()
+            self._await(self.timeout_keep_alive)
         self._bytes_beside_body += len(data)
         super().data_received(data)
         if self._bytes_beside_body > MAX_HEAD_BYTES:
@@ -69,6 +76,19 @@ class BoundedHeadProtocol(GatheringProtocol):
         self._bytes_beside_body -= len(body)
         super().on_body(body)
 
+    def on_message_complete(self) -> None:
+        """The parser has seen the end of a body."""
+        if self._is_idle:  # it was waited for, and now it is the next head's turn
+            self._stop_waiting()
+            self._await(self.timeout_keep_alive)
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """An answer has been written."""
+        super().on_response_complete()
+        if self._is_idle and self.cycle.more_body and not self.transport.is_closing():
+            self._await(LINGER_S)
+
     def send_400_response(self, msg: str) -> None:
         """Refuse what the parser cannot read, in the shape of all errors."""
         if len(self.url) > MAX_ADDRESS_BYTES:
@@ -86,18 +106,19 @@ class BoundedHeadProtocol(GatheringProtocol):
         cycle: RequestResponseCycle | None = self.cycle
         return cycle is None or cycle.response_complete
 
-    def _await_head(self) -> None:
-        if self._head_timer is None:
-            self._head_timer = self.loop.call_later(self.timeout_keep_alive, self._give_up)
+    def _await(self, seconds: float) -> None:
+        """Close in so many seconds, unless something is waited for already."""
+        if self._timer is None:
+            self._timer = self.loop.call_later(seconds, self._give_up)
 
     def _stop_waiting(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _give_up(self) -> None:
         """Close, without a word: browsers open connections that they never use."""
-        self._head_timer = None
+        self._timer = None
         if not self.transport.is_closing():
             self.transport.close()
 

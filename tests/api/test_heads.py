@@ -8,7 +8,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from service.api.heads import MAX_ADDRESS_BYTES, MAX_HEAD_BYTES, BoundedHeadProtocol
+from service.api.heads import LINGER_S, MAX_ADDRESS_BYTES, MAX_HEAD_BYTES, BoundedHeadProtocol
 from tests.api.test_gathering import Wire
 
 IDLE_S = 75
@@ -30,12 +30,12 @@ class SlowLoop:
     def create_task(self, work: Awaitable[None]) -> "asyncio.Future[None]":
         return asyncio.ensure_future(work)
 
-    def pass_time(self) -> None:
-        """Until everything that was asked for has come."""
+    def pass_time(self, until_s: float = IDLE_S) -> None:
+        """Until everything that was asked for by then has come."""
         timers, self.timers = self.timers, []
         for seconds, timer in timers:
-            assert seconds == IDLE_S
-            if not timer.cancelled():
+            assert seconds in (IDLE_S, LINGER_S)
+            if seconds <= until_s and not timer.cancelled():
                 timer._run()
 
 
@@ -64,8 +64,8 @@ class Outcome(NamedTuple):
     closed_in_time: bool
 
 
-def outcome_of(*received: bytes, app: object = answer) -> Outcome:
-    """Of a connection on which some data comes, and then nothing for a long time."""
+def outcome_of(*received: bytes, app: object = answer, after_s: float = IDLE_S) -> Outcome:
+    """Of a connection on which some data comes, and then nothing for some time."""
 
     async def scene() -> Outcome:
         loop, wire, state = SlowLoop(), Readable(), ServerState()
@@ -77,7 +77,7 @@ def outcome_of(*received: bytes, app: object = answer) -> Outcome:
             for _ in range(5):  # the app's task, and the transport that gathers
                 await asyncio.sleep(0)
         closed_at_once = wire.closed
-        loop.pass_time()
+        loop.pass_time(after_s)
         outcome = Outcome(list(wire.sent), closed_at_once, wire.closed)
         tasks = list(state.tasks)
         for task in tasks:
@@ -102,9 +102,23 @@ def test_so_is_what_comes_between_requests(rest: bytes) -> None:
     assert (len(answered.sent), *answered[1:]) == (1, False, True)
 
 
-def test_so_is_a_body_that_goes_on_after_its_answer() -> None:
-    answered = outcome_of(HEAD + b"Content-Length: 9\r\n\r\n", b"abc")
+@pytest.mark.parametrize("rest", [(), (b"abc",), (b"abc", b"def")])
+def test_a_body_that_goes_on_after_its_answer_has_less_time(rest: tuple[bytes, ...]) -> None:
+    answered = outcome_of(HEAD + b"Content-Length: 9\r\n\r\n", *rest, after_s=LINGER_S)
     assert (len(answered.sent), *answered[1:]) == (1, False, True)
+
+
+def test_a_body_that_ends_after_its_answer_leaves_the_connection_as_it_was() -> None:
+    refused = HEAD + b"Content-Length: 9\r\n\r\n"
+    answered = outcome_of(refused, b"abc", b"defghi", after_s=LINGER_S)
+    assert (len(answered.sent), *answered[1:]) == (1, False, False)
+    again = outcome_of(refused, b"abc", b"defghi" + HEAD + b"Content-Length: 0\r\n\r\n")
+    assert (len(again.sent), *again[1:]) == (2, False, True)
+
+
+def test_half_a_head_behind_a_request_has_the_time_of_a_head() -> None:
+    answered = outcome_of(HEAD + b"Content-Length: 0\r\n\r\n" + HEAD, after_s=LINGER_S)
+    assert (len(answered.sent), *answered[1:]) == (1, False, False)
 
 
 def test_a_request_that_is_being_answered_is_left_alone() -> None:

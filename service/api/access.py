@@ -108,6 +108,12 @@ def principal_of(scope: Scope) -> Principal:
     return ANONYMOUS if visit is None else visit.settled()
 
 
+def knows_who_asks(scope: Scope) -> bool:
+    """Whether the head said it all: a key was found in it, or nobody has one here."""
+    visit = _visit_of(scope)
+    return visit is None or visit.principal is not None
+
+
 def identify(scope: Scope, fields: Mapping[str, Any]) -> None:
     """Look for the key in what was sent, unless it was found before: the last place to look.
 

@@ -33,6 +33,15 @@ class EngineControl(Protocol):
 
     def close(self) -> None: ...
 
+    def check_room(
+        self,
+        sources: int = 1,
+        *,
+        most_tokens: int | None = None,
+        priority: int = 0,
+        deadline_s: float | None = None,
+    ) -> None: ...
+
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
@@ -86,12 +95,12 @@ class Catalogue:
         self.models = tuple(sorted(models, key=lambda model: model.manifest.name))
         self.failed = tuple(sorted(failed, key=lambda model: model.name))
         # Asked with every request, and fixed.
-        self._translators = [
-            model for model in self.models if model.manifest.task is Task.TRANSLATION
-        ]
+        self._by_task = {
+            task: [model for model in self.models if model.manifest.task is task] for task in Task
+        }
         self._by_direction: dict[Direction, ServedModel] = {}
         self._with_terms: dict[Direction, ServedModel] = {}
-        for model in self._translators:
+        for model in self.translators():
             for direction in model.manifest.prefixes:
                 self._by_direction.setdefault(direction, model)
                 if model.manifest.marks is not None:
@@ -107,9 +116,13 @@ class Catalogue:
         """Every engine runs."""
         return all(model.is_alive() for model in self.models)
 
+    def of(self, task: Task) -> Sequence[ServedModel]:
+        """Models for a task."""
+        return self._by_task[task]
+
     def translators(self) -> Sequence[ServedModel]:
         """Models that translate."""
-        return self._translators
+        return self.of(Task.TRANSLATION)
 
     def sources(self) -> Sequence[str]:
         """Languages that can be translated from."""
@@ -189,7 +202,7 @@ class Catalogue:
             RequestError: The model `name` does something else.
             UnsupportedLanguage: No model summarizes that language.
         """
-        models = [model for model in self.models if model.manifest.task is Task.SUMMARIZATION]
+        models = list(self.of(Task.SUMMARIZATION))
         if name is not None:
             models = [self._named(name, Task.SUMMARIZATION)]
         if not models:

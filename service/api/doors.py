@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.api.access import charge
+from service.api.admission import refuse_unread
 from service.api.answers import Job, account
 from service.api.context import ApiContext
 from service.api.reading import read_fields
@@ -48,6 +49,7 @@ def endpoint(door: Door[W], context: ApiContext) -> Callable[[Request], Awaitabl
     async def answer(request: Request) -> Response:
         record_of(request.scope).task = door.task
         with context.lifecycle.working():
+            refuse_unread(request.scope, context.catalogue, door.task)
             wanted = validated(door.schema, await read_fields(request))
             refuse_too_many(wanted.texts, wanted.texts_field, context.settings.max_texts)
             charge(request.scope, sum(map(len, wanted.texts)))

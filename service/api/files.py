@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from service.api.access import charge
+from service.api.admission import refuse_unread
 from service.api.answers import account
 from service.api.context import ApiContext
 from service.api.file_work import characters_of, open_work
@@ -85,6 +86,7 @@ def file_routes(context: ApiContext, results: Results) -> APIRouter:
         record_of(request.scope).task = Task.TRANSLATION
         with context.lifecycle.working():
             seats.check()
+            refuse_unread(request.scope, context.catalogue, Task.TRANSLATION)
             fields = await read_upload(
                 request,
                 max_file_bytes=settings.max_file_bytes,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
+from service.api.admission import refuse_unplanned
 from service.api.answers import Job, headers_of, unchanged
 from service.api.responses import Answer
 from service.errors import RequestError, ServiceError, TooLarge
@@ -85,7 +86,9 @@ async def run_jobs(jobs: Sequence[Job], *, keep_going: bool) -> list[TextRespons
     async def run_all(indexes: Sequence[int]) -> None:
         model = jobs[indexes[0]].model
         assert model is not None
-        outcomes = await model.pipeline.run_many([jobs[index].request for index in indexes])
+        requests = [jobs[index].request for index in indexes]
+        refuse_unplanned(model, requests)
+        outcomes = await model.pipeline.run_many(requests)
         answers.update(zip(indexes, outcomes, strict=True))
 
     if len(by_model) <= 1:  # nearly always; a task of its own would gain nothing

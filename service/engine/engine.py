@@ -16,7 +16,7 @@ from service.engine.observer import EngineObserver, Unobserved
 from service.engine.plan import Candidate, turns
 from service.engine.throughput import Throughput, retry_after_s
 from service.engine.ticket import Rank, Ticket
-from service.engine.waiting import Full, NotOpen, Phase, TooLate, WaitingRoom
+from service.engine.waiting import Full, NotOpen, Phase, Refused, TooLate, WaitingRoom
 from service.engine.worker import Worker
 from service.errors import Cancelled, Draining, EngineDead, Overloaded, ServiceError, TooLarge
 
@@ -151,17 +151,52 @@ class Engine:
                 self._room.put_again(tickets)
             else:
                 self._room.put(tickets, self._throughput.tokens_within(_WAITING_SHARE * left_s))
-        except Full as full:
-            raise self._overloaded(full, tickets) from None
-        except TooLate as late:
-            raise self._too_late(late, tickets, left_s) from None
-        except NotOpen as closed:
-            raise self._refusal(closed.phase) from None
+        except Refused as refused:
+            tokens = sum(ticket.length for ticket in tickets)
+            raise self._why_not(refused, f"{len(tickets)} more with", tokens, left_s) from None
         for ticket in tickets:
             # The rank, not the ticket: that holds the future, and a circle of the two would
             # be left to the garbage collector.
             ticket.future.add_done_callback(partial(self._on_done, ticket.rank))
         return [ticket.future for ticket in tickets]
+
+    def check_room(
+        self,
+        sources: int = 1,
+        *,
+        most_tokens: int | None = None,
+        priority: int = 0,
+        deadline_s: float | None = None,
+    ) -> None:
+        """Refuse what `submit_many` would refuse, before its tokens are known; takes nothing.
+
+        The sources are taken to be as long as those that wait, on average. What passes can be
+        refused all the same.
+
+        Args:
+            sources: So many of one request; at least 1.
+            most_tokens: They cannot have more together, as far as that is known.
+            priority: Of all of them.
+            deadline_s: Of all of them; None without one.
+
+        Raises:
+            Overloaded: See `submit_many`.
+            Draining: See `submit_many`.
+            EngineDead: See `submit_many`.
+        """
+        limits = self._limits
+        sources = min(sources, limits.max_queue_items)  # `submit_many` says what is too large
+        tokens = min(sources * self._room.mean_length, limits.max_queue_tokens)
+        if most_tokens is not None:
+            tokens = min(tokens, most_tokens)
+        now_s = self._clock()
+        left_s = math.inf if deadline_s is None else deadline_s - now_s
+        [turn_s] = turns([tokens], [priority], now_s)
+        in_time = self._throughput.tokens_within(_WAITING_SHARE * left_s)
+        try:
+            self._room.check(sources, tokens, turn_s, in_time)
+        except Refused as refused:
+            raise self._why_not(refused, f"{sources} more with about", tokens, left_s) from None
 
     def drain(self, timeout_s: float) -> bool:
         """Take nothing more and wait until everything accepted is answered.
@@ -238,20 +273,37 @@ class Engine:
                     f"takes {alone.cells} batch tokens; the limit is {limits.max_batch_tokens}"
                 )
 
-    def _overloaded(self, full: Full, tickets: Sequence[Ticket]) -> Overloaded:
-        tokens = sum(ticket.length for ticket in tickets)
+    def _why_not(
+        self, refused: Refused, more_with: str, tokens: int, left_s: float
+    ) -> ServiceError:
+        """What to tell who was refused.
+
+        Args:
+            refused: By the waiting room.
+            more_with: So many sources.
+            tokens: Of all of them.
+            left_s: Until nobody wants their answers any more.
+        """
+        match refused:
+            case Full():
+                return self._overloaded(refused, f"{more_with} {tokens}")
+            case TooLate():
+                return self._too_late(refused, tokens, left_s)
+            case NotOpen():
+                return self._refusal(refused.phase)
+        raise AssertionError(f"{refused!r} is not known")
+
+    def _overloaded(self, full: Full, more: str) -> Overloaded:
         return Overloaded(
-            f"{full.items} sources with {full.tokens} tokens wait already; {len(tickets)} more "
-            f"with {tokens} do not fit: the limits are {self._limits.max_queue_items} sources "
-            f"and {self._limits.max_queue_tokens} tokens",
+            f"{full.items} sources with {full.tokens} tokens wait already; {more} do not fit: "
+            f"the limits are {self._limits.max_queue_items} sources and "
+            f"{self._limits.max_queue_tokens} tokens",
             retry_after_s(self._throughput.seconds_for(full.tokens)),
         )
 
-    def _too_late(self, late: TooLate, tickets: Sequence[Ticket], left_s: float) -> Overloaded:
+    def _too_late(self, late: TooLate, tokens: int, left_s: float) -> Overloaded:
         """The refusal of what would wait until nobody wants it any more."""
-        wait_s = self._throughput.seconds_for(
-            late.tokens + sum(ticket.length for ticket in tickets)
-        )
+        wait_s = self._throughput.seconds_for(late.tokens + tokens)
         assert wait_s is not None, "nobody is refused before the speed is known"
         most_s = _WAITING_SHARE * left_s
         return Overloaded(

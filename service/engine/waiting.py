@@ -1,6 +1,7 @@
 """The bounded queue: the one place where submitting threads and workers meet."""
 
 import math
+import sys
 import threading
 from bisect import bisect_left, insort
 from collections.abc import Sequence
@@ -27,8 +28,12 @@ class Phase(Enum):
     DEAD = "dead"  # the same, because a worker died
 
 
-class Full(Exception):
-    """The tickets do not fit; none was taken."""
+class Refused(Exception):
+    """The room takes none of the tickets."""
+
+
+class Full(Refused):
+    """They do not fit."""
 
     def __init__(self, items: int, tokens: int) -> None:
         super().__init__(items, tokens)
@@ -36,15 +41,15 @@ class Full(Exception):
         self.tokens = tokens
 
 
-class TooLate(Exception):
-    """The tickets would wait too long; none was taken."""
+class TooLate(Refused):
+    """They would wait too long."""
 
     def __init__(self, tokens: int) -> None:
         super().__init__(tokens)
         self.tokens = tokens
 
 
-class NotOpen(Exception):
+class NotOpen(Refused):
     """The queue takes nothing any more."""
 
     def __init__(self, phase: Phase) -> None:
@@ -88,6 +93,12 @@ class WaitingRoom:
     def tokens(self) -> int:
         return self._tokens
 
+    @property
+    def mean_length(self) -> int:
+        """Tokens of a ticket that waits, on average; 1 when none does."""
+        with self._changed:
+            return max(1, self._tokens // max(1, len(self._tickets)))
+
     def put(self, tickets: Sequence[Ticket], tokens_in_time: float = math.inf) -> None:
         """Take all the tickets or none.
 
@@ -103,19 +114,35 @@ class WaitingRoom:
             NotOpen: Nothing is taken any more.
         """
         tokens = sum(ticket.length for ticket in tickets)
+        last = max((ticket.rank for ticket in tickets), default=(math.inf, 0))
         with self._changed:
-            if self._phase is not Phase.OPEN:
-                raise NotOpen(self._phase)
-            if (
-                len(self._tickets) + len(tickets) > self._limits.max_queue_items
-                or self._tokens + tokens > self._limits.max_queue_tokens
-            ):
-                raise Full(len(self._tickets), self._tokens)
-            if self._tickets and self._tokens + tokens > tokens_in_time:
-                ahead = self._tokens_before(max(ticket.rank for ticket in tickets))
-                if ahead + tokens > tokens_in_time:
-                    raise TooLate(ahead)
+            self._check(len(tickets), tokens, last, tokens_in_time)
             self._take(tickets)
+
+    def check(self, items: int, tokens: int, turn_s: float, tokens_in_time: float) -> None:
+        """Say what `put` would say to tickets that are not made yet; takes nothing.
+
+        Args:
+            items: So many tickets.
+            tokens: Of all of them.
+            turn_s: Of the last of them.
+            tokens_in_time: See `put`, which says what is raised, too.
+        """
+        with self._changed:
+            self._check(items, tokens, (turn_s, sys.maxsize), tokens_in_time)
+
+    def _check(self, items: int, tokens: int, last: Rank, tokens_in_time: float) -> None:
+        if self._phase is not Phase.OPEN:
+            raise NotOpen(self._phase)
+        if (
+            len(self._tickets) + items > self._limits.max_queue_items
+            or self._tokens + tokens > self._limits.max_queue_tokens
+        ):
+            raise Full(len(self._tickets), self._tokens)
+        if self._tickets and self._tokens + tokens > tokens_in_time:
+            ahead = self._tokens_before(last)
+            if ahead + tokens > tokens_in_time:
+                raise TooLate(ahead)
 
     def put_again(self, tickets: Sequence[Ticket]) -> None:
         """Take tickets of a text that was let in before, whatever waits.
@@ -248,10 +275,9 @@ class WaitingRoom:
         return gone
 
     def _tokens_before(self, rank: Rank) -> int:
-        place = self._place_of(rank)
-        if place == len(self._tickets):  # nearly always, and asked most when the queue is long
-            return self._tokens
-        return sum(ticket.length for ticket in self._tickets[:place])
+        # From the end, near which it nearly always is; asked most when the queue is long.
+        behind = self._tickets[self._place_of(rank) :]
+        return self._tokens - sum(ticket.length for ticket in behind)
 
     def _place_of(self, rank: Rank) -> int:
         """Where the ticket of this rank is, or would be."""

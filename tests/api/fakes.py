@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from service.api.catalogue import Catalogue, FailedModel, ServedModel
 from service.bundle.manifest import Limits, Manifest, Precision, Score, ServedDirection
 from service.domain import DecodedSource, FinishReason, SearchOptions, SpecialIds, Task
-from service.errors import ServiceError
+from service.errors import Overloaded, ServiceError
 from service.loading import engine_limits, model_info
 from service.metrics import Metrics, ModelMetrics
 from service.pipeline.following import Following
@@ -83,11 +83,18 @@ def served(source: str, target: str | None) -> tuple[ServedDirection, ...]:
 
 
 class FakeEngine:
-    """An `EngineControl`."""
+    """An `EngineControl`.
+
+    Attributes:
+        refusal: Of whatever comes; None while there is room.
+        most_sources: That there is room for together.
+    """
 
     def __init__(self) -> None:
         self.alive = False
         self.closed = False
+        self.refusal: ServiceError | None = None
+        self.most_sources = 1_000_000
 
     def start(self) -> None:
         self.alive = True
@@ -95,6 +102,12 @@ class FakeEngine:
     def close(self) -> None:
         self.alive = False
         self.closed = True
+
+    def check_room(self, sources: int = 1, **_: object) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+        if sources > self.most_sources:
+            raise Overloaded(f"{sources} do not fit")
 
 
 # What to answer a text with, or the error to raise for it.

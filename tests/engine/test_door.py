@@ -1,15 +1,17 @@
 """At the engine's door: what the queue has room for, and what would come too late."""
 
 import math
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.engine import Engine, EngineLimits
 from service.engine.throughput import Throughput, retry_after_s
-from service.errors import DeadlineExceeded, Draining, Overloaded, TooLarge
+from service.errors import DeadlineExceeded, Draining, Overloaded, ServiceError, TooLarge
 from tests.engine.scenes import WIDE, Notes, WatchedModel, options, request, run
 from tests.fakes import HandClock, TableModel, echo_table
 
@@ -124,6 +126,92 @@ def test_nobody_is_refused_for_being_late_when_nobody_waits() -> None:
     hopeless = engine.submit(request(9, deadline_s=clock.now_s + 0.1))
     run(engine)
     assert isinstance(hopeless.exception(timeout=0), DeadlineExceeded | None)
+
+
+def refusal_of(ask: Callable[[], object]) -> type[ServiceError] | None:
+    try:
+        ask()
+    except ServiceError as refusal:
+        return type(refusal)
+    return None
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    waiting=st.lists(st.integers(0, 1), min_size=4, max_size=9),
+    mean=st.integers(1, 8),
+    sources=st.integers(1, 4),
+    priority=st.integers(0, 1),
+    left_s=st.one_of(st.none(), st.integers(1, 20)),
+)
+def test_a_look_through_the_door_sees_what_asking_would_find(
+    waiting: list[int], mean: int, sources: int, priority: int, left_s: int | None
+) -> None:
+    """Of sources as long as those that wait; and looking changes nothing."""
+    clock = HandClock()
+    limits = replace(WIDE, max_batch_sources=1, max_queue_items=9, max_queue_tokens=40)
+    engine = Engine(SlowModel(clock), limits, clock=clock)
+    engine.submit_many([request(9)] * 3)
+    while engine.queue_depth:  # 2 s each, one by one: the speed becomes known
+        engine.workers[0].step()
+    for patience in waiting:
+        with suppress(Overloaded):
+            engine.submit(request(mean - 1, priority=patience))
+    depth, deadline_s = engine.queue_depth, left_s and clock.now_s + left_s
+    seen = refusal_of(lambda: engine.check_room(sources, priority=priority, deadline_s=deadline_s))
+    assert engine.queue_depth == depth
+    asked = [request(mean - 1, deadline_s=deadline_s, priority=priority)] * sources
+    assert seen == refusal_of(lambda: engine.submit_many(asked))
+
+
+def test_nobody_is_turned_away_by_a_look_where_nobody_waits() -> None:
+    Engine(WatchedModel(), EngineLimits(9, 100, 4, 1000, 1)).check_room(9, deadline_s=0)
+
+
+def test_short_texts_are_not_taken_for_as_long_as_those_that_wait() -> None:
+    engine = Engine(WatchedModel(), EngineLimits(9, 100, 4, 1000, 1))
+    engine.submit_many([request(29)] * 3)
+    with pytest.raises(Overloaded, match=r"3 sources with 90 tokens wait .* 1 more with about 30"):
+        engine.check_room()
+    engine.check_room(most_tokens=10)
+    with pytest.raises(Overloaded, match="1 more with about 11"):
+        engine.check_room(most_tokens=11)
+
+
+def test_what_would_never_fit_is_not_called_overloaded_by_a_look() -> None:
+    engine = Engine(WatchedModel(), EngineLimits(2, 10, 4, 1000, 1))
+    engine.check_room(3)
+    with pytest.raises(TooLarge):
+        engine.submit_many([request(1)] * 3)
+
+
+def test_looking_first_costs_no_answer() -> None:
+    """At twice what it can do, as many are answered as without the look, and in time."""
+
+    def answered(*, looks: bool) -> tuple[int, int]:
+        clock, notes = HandClock(), Notes()
+        limits = replace(WIDE, max_batch_sources=1)
+        engine = Engine(SlowModel(clock), limits, clock=clock, observer=notes)
+        accepted = asked = 0
+        for turn in range(200):
+            for number in range(2):
+                deadline_s = clock.now_s + 30
+                words = 4 + (turn * 7 + number * 5) % 11
+                with suppress(Overloaded):
+                    if looks:
+                        engine.check_room(deadline_s=deadline_s)
+                    asked += 1
+                    engine.submit(request(words, deadline_s=deadline_s))
+                    accepted += 1
+            engine.workers[0].step()
+        run(engine)
+        assert notes.failures == []
+        return accepted, asked
+
+    (kept, planned), (before, everybody) = answered(looks=True), answered(looks=False)
+    assert everybody == 400
+    assert kept >= before - 3  # who is shorter than the others' mean finds room at the very edge
+    assert planned - kept < (everybody - before) / 4
 
 
 @given(

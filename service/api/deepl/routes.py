@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from service.api.access import charge, usage_of
+from service.api.admission import refuse_unread
 from service.api.answers import Job, account
 from service.api.context import ApiContext
 from service.api.deepl.documents import (
@@ -48,6 +49,7 @@ def deepl_translate_routes(context: ApiContext) -> APIRouter:
     async def translate(request: Request) -> Response:
         record_of(request.scope).task = Task.TRANSLATION
         with context.lifecycle.working():
+            refuse_unread(request.scope, catalogue, Task.TRANSLATION)
             wanted = validated(DeepLTranslateRequest, await read_fields(request))
             texts = [wanted.text] if isinstance(wanted.text, str) else wanted.text
             refuse_too_many(texts, "text", context.settings.max_texts)

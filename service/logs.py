@@ -61,8 +61,9 @@ def configure_logs(level: str) -> None:
             },
             "root": {"level": level.upper(), "handlers": ["stderr"]},
             "loggers": {
-                # At debug level these two write what they parse and wait for.
-                "python_multipart": {"level": "WARNING"},
+                # What it cannot parse it quotes, byte by byte; the answer says enough.
+                "python_multipart": {"level": "ERROR"},
+                # At debug level it writes what it waits for.
                 "asyncio": {"level": "WARNING"},
                 # Our own line per request says more, and leaves out the query string.
                 "uvicorn.access": {"level": "CRITICAL", "propagate": False},

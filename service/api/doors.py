@@ -17,7 +17,7 @@ from service.api.requests import WorkRequest, validated
 from service.api.responses import Answer
 from service.api.stream import EventStream, refuse_list
 from service.api.wanted import WhileWanted
-from service.api.work import deadline_of, json_answer, refuse_too_many, run_jobs
+from service.api.work import deadline_of, json_answer, refuse_too_many, run_jobs, spelt
 from service.domain import Task
 from service.errors import ServiceError
 from service.pipeline.response import TextResponse
@@ -63,10 +63,15 @@ def endpoint(door: Door[W], context: ApiContext) -> Callable[[Request], Awaitabl
                         context.lifecycle,
                         jobs[0],
                         deadline,
-                        lambda answer: door.body(wanted, jobs, [answer]),
+                        lambda answer: body(wanted, jobs, [answer]),
                     )
                 answers = await run_jobs(jobs, keep_going=bool(wanted.details))
             account(record_of(request.scope), jobs, answers)
-            return json_answer(door.body(wanted, jobs, answers), jobs)
+            return json_answer(await body(wanted, jobs, answers), jobs)
+
+    async def body(
+        wanted: W, jobs: Sequence[Job], answers: Sequence[TextResponse | ServiceError]
+    ) -> bytes:
+        return await spelt(lambda: door.body(wanted, jobs, answers), wanted, answers)
 
     return answer

@@ -116,7 +116,7 @@ def file_routes(context: ApiContext, results: Results) -> APIRouter:
             body["detectedLanguage"] = work.assigned.detected
         if wanted.asks_for_terms:
             body["terms"] = work.terms(answers)
-        return json_answer(TranslateFileResponse.model_validate(body), work.jobs)
+        return json_answer(TranslateFileResponse.model_validate(body).to_json(), work.jobs)
 
     router.post("/translate_file", **TRANSLATE_FILE)(translate_file)
     return router

@@ -10,7 +10,7 @@ Before the first event, an error is an answer with its own status, as ever.
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,7 +20,6 @@ from service.api.answers import Job, account, headers_of, unchanged
 from service.api.errors import INTERNAL, handle_service_error, internal_error
 from service.api.lifecycle import Lifecycle
 from service.api.record import record_of
-from service.api.responses import Answer
 from service.api.wanted import WhileWanted
 from service.api.work import Deadline
 from service.errors import Cancelled, RequestError, ServiceError
@@ -56,7 +55,7 @@ class EventStream(Response):
         lifecycle: Of the service.
         job: Its text.
         deadline: When to give up.
-        body: The answer's body, as it is without a stream.
+        body: The JSON of the answer, as it is without a stream.
     """
 
     def __init__(
@@ -65,7 +64,7 @@ class EventStream(Response):
         lifecycle: Lifecycle,
         job: Job,
         deadline: Deadline,
-        body: Callable[[TextResponse], Answer],
+        body: Callable[[TextResponse], Awaitable[bytes]],
     ) -> None:
         super().__init__(headers=_HEADERS | headers_of([job]))
         # The length is not known; without one, HTTP/1.1 sends chunks.
@@ -87,7 +86,7 @@ class EventStream(Response):
             ):
                 answer = await self._send_text(send)
             account(record, [self._job], [answer])
-            await self._send(send, _event("done", self._body(answer).to_json()))
+            await self._send(send, _event("done", await self._body(answer)))
         except ServiceError as error:
             response = await handle_service_error(self._request, error)
             if not self._has_begun:

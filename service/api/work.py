@@ -3,17 +3,21 @@
 import asyncio
 import copy
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from starlette.responses import Response
 
 from service.api.admission import refuse_unplanned
 from service.api.answers import Job, headers_of, unchanged
+from service.api.requests import WorkRequest
 from service.api.responses import Answer
 from service.errors import RequestError, ServiceError, TooLarge
 from service.pipeline.response import TextResponse
 from service.settings import Settings
+
+# With the details of more, others would notice that they wait for the event loop.
+_FEW_HYPOTHESES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +56,34 @@ def refuse_too_many(texts: Sequence[str], name: str, max_texts: int) -> None:
         raise TooLarge(f"{name} has {len(texts)} texts; the limit is {max_texts}")
 
 
-def json_answer(body: Answer, jobs: Sequence[Job]) -> Response:
-    """A 200; fields of `body` that were not set are left out."""
-    return Response(
-        body.to_json(),
-        headers=headers_of(jobs),
-        media_type="application/json",
+def json_answer(body: bytes, jobs: Sequence[Job]) -> Response:
+    """A 200.
+
+    Args:
+        body: JSON.
+        jobs: What it answers.
+    """
+    return Response(body, headers=headers_of(jobs), media_type="application/json")
+
+
+async def spelt(
+    body: Callable[[], Answer], wanted: WorkRequest, answers: Sequence[TextResponse | ServiceError]
+) -> bytes:
+    """The JSON of an answer; with many details it is made in a thread.
+
+    Args:
+        body: Makes the answer.
+        wanted: The request.
+        answers: To its texts.
+    """
+    sentences = sum(
+        len(answer.sentences)
+        for answer in answers
+        if wanted.details and isinstance(answer, TextResponse)
     )
+    if sentences * (wanted.num_hypotheses or 1) > _FEW_HYPOTHESES:
+        return await asyncio.to_thread(lambda: body().to_json())
+    return body().to_json()
 
 
 async def run_jobs(jobs: Sequence[Job], *, keep_going: bool) -> list[TextResponse | ServiceError]:

@@ -2,8 +2,9 @@
 
 The boundaries come from sentencex (rules and abbreviation lists for some 300 languages; an
 unknown language code falls back to a related one, then to English). It splits inside a line;
-line breaks always end a sentence here. What stands between sentences is kept beside them:
-blank lines, indentation, and the marks of lists and quotations, which no model should touch.
+line breaks always end a sentence here, and so do tabs, which part the cells of a table. What
+stands between sentences is kept beside them: blank lines, indentation, and the marks of lists and
+quotations, which no model should touch.
 """
 
 import re
@@ -17,8 +18,9 @@ from service.text.normalise import REPLACEMENT
 
 # "- item", "> quoted", "## Heading", also several: "> - item".
 _MARKS = re.compile(r"(?:(?:[-+*•‣·–—>]|#{1,6})\s+)+(?=\S)")
-# "3." or "(3)", which sentencex makes a piece of its own in "3. Buy milk".
-_NUMBERING = re.compile(r"\(?\d{1,3}[.)]")
+# "3." or "(3)", which sentencex makes a piece of its own in "3. Buy milk"; and marks before a tab.
+_NUMBERING = re.compile(r"\(?\d{1,3}[.)]|[-+*•‣·–—>]|#{1,6}")
+_CELL = re.compile(r"[^\t]*\t*")
 # Where sentencex sees an end and there is none: titles, and German ordinals: "im 3. Stock".
 _GOES_ON = {
     "en": re.compile(r"\bMs\.\s*$"),
@@ -41,7 +43,7 @@ class Boundaries(Enum):
     """Where a text is split."""
 
     LINES_AND_SENTENCES = auto()
-    SENTENCES = auto()  # a line break is white space like any other
+    SENTENCES = auto()  # line breaks and tabs are white space like any other
     NONE = auto()  # the whole text is one sentence
 
 
@@ -75,7 +77,7 @@ class Segmented(NamedTuple):
 def split(
     text: str, language: str, boundaries: Boundaries = Boundaries.LINES_AND_SENTENCES
 ) -> Segmented:
-    """Split `text` at line breaks and at the sentence ends of `language`.
+    """Split `text` at line breaks, at tabs and at the sentence ends of `language`.
 
     Args:
         text: Any text, lone surrogates included.
@@ -87,8 +89,11 @@ def split(
     place = 0
     by_line = boundaries is Boundaries.LINES_AND_SENTENCES
     for line in text.splitlines(keepends=True) if by_line else [text]:
-        is_whole = boundaries is Boundaries.NONE
-        pieces = [line] if is_whole else _pieces(line, language)
+        pieces: Iterable[str] = [line]
+        if by_line and "\t" in line:
+            pieces = (piece for cell in _CELL.findall(line) for piece in _pieces(cell, language))
+        elif boundaries is not Boundaries.NONE:
+            pieces = _pieces(line, language)
         for start, end in _sentences(line, pieces):
             segments.append(Segment(line[start:end], text[done : place + start], place + start))
             done = place + end

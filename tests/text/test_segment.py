@@ -43,6 +43,20 @@ def test_segments_stand_where_they_say(text: str, language: str, boundaries: Bou
         assert text[segment.start : segment.end] == segment.text
 
 
+def test_tabs_part_the_cells_of_a_table() -> None:
+    segmented = split("\tName\tBorn in. Died in.\t\t3.\n-\tOne\n2.\tTwo\n", "en")
+    assert [(each.before, each.text) for each in segmented.segments] == [
+        ("\t", "Name"),
+        ("\t", "Born in."),
+        (" ", "Died in."),
+        ("\t\t", "3."),
+        ("\n-\t", "One"),
+        ("\n2.\t", "Two"),
+    ]
+    for boundaries in (Boundaries.SENTENCES, Boundaries.NONE):
+        assert len(split("One\ttwo", "en", boundaries).segments) == 1
+
+
 @pytest.mark.parametrize(
     ("boundaries", "expected"),
     [

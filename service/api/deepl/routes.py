@@ -71,7 +71,7 @@ def deepl_translate_routes(context: ApiContext) -> APIRouter:
                 answers = await run_jobs(jobs, keep_going=False)
             account(record_of(request.scope), jobs, answers)
             context.usage.add(sum(map(len, texts)))
-            return json_answer(_body(wanted, jobs, answers), jobs)
+            return json_answer(_body(wanted, jobs, answers).to_json(), jobs)
 
     router.post("/v2/translate", **TRANSLATE)(translate)
     # Some clients send a GET with everything in the query string.

@@ -193,13 +193,14 @@ def correspondence(text: str, sentences: Sequence[Sentence], rank: int) -> Corre
         start, end = sentence.source_span
         written = _add_unread(found, text, (done, start), written)
         hypothesis = sentence.ranked(rank)
-        # Its places are those of the text that it was best in.
-        by = written - hypothesis.span[0]
         if hypothesis.alignment is None:
             guessed = proportional(text[start:end], hypothesis.text)
             found.aligned.extend(_moved(guessed, start, written))
         else:
-            found.aligned.extend(_moved(hypothesis.alignment, 0, by))
+            # Its places are those of the text that it was best in.
+            for word in _moved(hypothesis.alignment, 0, -hypothesis.span[0]):
+                apart = _word_by_word(word, text, hypothesis.text)
+                found.aligned.extend(_moved(apart, 0, written))
         done, written = end, written + len(hypothesis.text)
     _add_unread(found, text, (done, len(text)), written)
     return found
@@ -213,6 +214,22 @@ def _add_unread(found: Correspondence, text: str, span: Span, written: int) -> i
     itself = [AlignedWord(place, (SourceWord(place, 1.0),)) for place in places]
     found.aligned.extend(_moved(itself, span[0], written))
     return there[1]
+
+
+def _word_by_word(word: AlignedWord, source: str, target: str) -> list[AlignedWord]:
+    """A copy of several words, which alignment has as one, as so many copies of one.
+
+    Args:
+        word: Of `target`.
+        source: What it says of where the word came from is about this.
+        target: What was written.
+    """
+    copied = target[slice(*word.span)]
+    if [source[slice(*each.span)] for each in word.sources] != [copied]:
+        return [word]
+    [origin] = word.sources
+    itself = [AlignedWord(place, (SourceWord(place, 1.0),)) for place in words(copied)]
+    return _moved(itself, origin.span[0], word.span[0])
 
 
 def _moved(aligned: Sequence[AlignedWord], source_by: int, target_by: int) -> list[AlignedWord]:

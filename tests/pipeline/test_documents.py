@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -178,6 +179,21 @@ def test_tags_outlive_models_that_copy_well_and_badly(
         assert answer.count("\N{OBJECT REPLACEMENT CHARACTER}") == text.count(
             "\N{OBJECT REPLACEMENT CHARACTER}"
         )
+
+
+@pytest.mark.parametrize(
+    "first", ["$<b>5.99</b>", "<b>+49</b> 30 1234567", "A4<b>-1</b>/2", "<i>7-</i>8"]
+)
+def test_tags_in_the_midst_of_a_copy_stay_where_they_were(
+    marked_tokenizer: Tokenizer, first: str
+) -> None:
+    # The model hears the sentence from its end.
+    def say(ids: tuple[int, ...]) -> Sequence[Sequence[int]]:
+        return [ids[::-1]]
+
+    asked = pipeline_with_marks(marked_tokenizer, FakeEngine(answering(say)))
+    answer = asyncio.run(asked.run(html(f"{first} the dog")))
+    assert answer.text.endswith(f" {first}")
 
 
 def test_a_model_that_copies_reads_something_for_what_is_kept(

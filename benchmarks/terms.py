@@ -10,23 +10,19 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
+from benchmarks.answering import Asking, answers_of, pipeline_of, running
 from benchmarks.report import Report, Row
 from model_export.corpus import Line, Split, read_split
 from model_export.marks import aligned_phrases
 from model_export.metrics import bleu
-from service.bundle.loader import Bundle, Provider, load_bundle
-from service.cores import usable_cores
+from service.bundle.loader import Provider, load_bundle
 from service.domain import Direction
-from service.engine import Engine, EngineLimits
-from service.errors import ServiceError
-from service.pipeline import Pipeline, TextLimits, TextRequest, TextResponse
+from service.pipeline import TextRequest
 from service.pipeline.holding import find_target
 from service.text.glossary import Entry, Glossary
 
@@ -34,9 +30,6 @@ from service.text.glossary import Entry, Glossary
 _ALIGNED_LINES = 60_000
 # Characters of the shortest phrase that is asked for.
 _SHORTEST = 4
-# Lines that are asked at once, as by one HTTP request.
-_REQUEST_LINES = 64
-_PLENTY = 1 << 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +52,6 @@ class Item:
         return TextRequest(self.line.source, self.line.direction, glossaries=glossaries)
 
 
-class Asking(Protocol):
-    """Answers texts, as `Pipeline` does."""
-
-    async def run_many(
-        self, requests: Sequence[TextRequest]
-    ) -> list[TextResponse | ServiceError]: ...
-
-
 def main() -> int:
     """Measure every direction of a bundle, print the table, write the file."""
     parser = argparse.ArgumentParser(
@@ -80,19 +65,8 @@ def main() -> int:
     arguments = parser.parse_args()
     bundle = load_bundle(arguments.bundle, Provider.CPU, threads=1)
     rows: list[Row] = []
-    engine = Engine(
-        bundle.model,
-        EngineLimits(
-            max_queue_items=_PLENTY,
-            max_queue_tokens=_PLENTY,
-            max_batch_sources=32,
-            max_batch_tokens=_PLENTY,
-            workers=usable_cores(),
-        ),
-    )
-    engine.start()
-    with closing(engine):
-        pipeline = _pipeline(bundle, engine)
+    with running(bundle) as engine:
+        pipeline = pipeline_of(bundle, engine)
         for direction in bundle.manifest.prefixes:
             items = _items(arguments.run, direction, arguments.sentences)
             rows += asyncio.run(measured(pipeline, direction, items))
@@ -118,7 +92,7 @@ async def measured(pipeline: Asking, direction: Direction, items: Sequence[Item]
     """One row for each way to ask."""
     rows: list[Row] = []
     for name, keep in (("nothing", None), ("translation", False), ("do not translate", True)):
-        answers = await _answers(pipeline, [item.request(keep=keep) for item in items])
+        answers = await answers_of(pipeline, [item.request(keep=keep) for item in items])
         inserted = sum(any(each.use.is_inserted for each in answer.terms) for answer in answers)
         held = sum(
             find_target(answer.text, item.source if keep else item.target, ()) is not None
@@ -152,21 +126,6 @@ def _items(run: Path, direction: Direction, count: int) -> list[Item]:
         if found:
             items.append(Item(line, *found[random.integers(len(found))]))
     return items[:count]
-
-
-def _pipeline(bundle: Bundle, engine: Engine) -> Pipeline:
-    limits = TextLimits(max_characters=_PLENTY, max_sentences=_PLENTY)
-    return Pipeline(bundle.manifest, bundle.tokenizer, bundle.tokenizer, engine, limits)
-
-
-async def _answers(pipeline: Asking, requests: Sequence[TextRequest]) -> list[TextResponse]:
-    answers: list[TextResponse] = []
-    for start in range(0, len(requests), _REQUEST_LINES):
-        for outcome in await pipeline.run_many(requests[start : start + _REQUEST_LINES]):
-            if isinstance(outcome, ServiceError):
-                raise outcome
-            answers.append(outcome)
-    return answers
 
 
 if __name__ == "__main__":

@@ -155,8 +155,6 @@ class DeviceModel(VocabularyModel):
     Attributes:
         graphs: Shared with other workers' models.
         ids: The vocabulary's special ids.
-        captured_chunks: Calls of `advance` that ran in a captured pool.
-        plain_chunks: Calls of `advance` that found none.
     """
 
     def __init__(
@@ -175,8 +173,6 @@ class DeviceModel(VocabularyModel):
             captured: Pools that were captured for this thread.
         """
         self.ids = ids
-        self.captured_chunks = 0
-        self.plain_chunks = 0
         self.graphs = graphs
         self._buckets = tuple(buckets)
         self._captured = dict(captured or {})
@@ -253,10 +249,6 @@ class DeviceModel(VocabularyModel):
         pool = rows.pool
         assert pool is not None
         rows.chunks += 1
-        if pool.captured:
-            self.captured_chunks += 1
-        else:
-            self.plain_chunks += 1
         pool.show(living, seats)
         pool.run()
         after, chunk = pool.look(living.plain, seats)

@@ -181,14 +181,14 @@ def test_a_broken_golden_case_is_named(bundle: Path, line: str) -> None:
 
 @pytest.mark.parametrize("precision", [Precision.FLOAT, Precision.HALF])
 def test_the_graphs_for_a_device_answer_the_golden_cases(
-    bundle: Path, precision: Precision
+    bundle: Path, precision: Precision, caplog: pytest.LogCaptureFixture
 ) -> None:
     manifest = Manifest.read(bundle)
     buckets = [Bucket(64, 128, 4)]
     model = load_device_model(bundle, manifest, precision, Device.CPU, threads=1, buckets=buckets)
     worker = model.for_worker()
     check_golden(worker, read_golden(bundle / manifest.golden))
-    assert worker.captured_chunks > 0
+    assert "no CUDA graph" not in caplog.text
 
 
 @no_cuda

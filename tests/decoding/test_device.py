@@ -172,12 +172,11 @@ def test_workers_share_no_buffer() -> None:
     states = [searching(first, 1, options), searching(second, 2, options)]
     for chunk in range(3):
         for number, worker in enumerate((first, second)):
-            states[number], _ = worker.advance(states[number])
+            states[number], lived = worker.advance(states[number])
+            assert lived.captured is (worker is first)  # `expected` sits in the other's pool
             np.testing.assert_array_equal(
                 states[number].log_probs, expected[number][chunk].log_probs
             )
-    assert first.captured_chunks == 3
-    assert first.plain_chunks == 0
 
 
 def test_two_searches_of_one_worker_do_not_sit_in_one_pool() -> None:
@@ -187,17 +186,18 @@ def test_two_searches_of_one_worker_do_not_sit_in_one_pool() -> None:
     expected, _ = model.advance(lone)
     one, _ = model.advance(searching(model, 1, options))
     other, _ = model.advance(searching(model, 2, options))
-    one, _ = model.advance(one)
+    one, chunk = model.advance(one)
     np.testing.assert_array_equal(one.log_probs, expected.log_probs)
-    assert model.plain_chunks > 0  # `expected` still sits in the captured pool
+    assert not chunk.captured  # `expected` still sits in the captured pool
     assert not np.array_equal(one.log_probs, model.advance(other)[0].log_probs)
 
 
-def bucket_of(state: BatchState) -> Bucket:
+def home_of(state: BatchState) -> tuple[Bucket, bool]:
+    """The shape of the pool that a state sits in, and whether it is captured."""
     assert isinstance(state, DeviceState)
     pool = state.rows[0].pool
     assert pool is not None
-    return pool.bucket
+    return pool.bucket, pool.captured
 
 
 def test_who_finds_a_captured_pool_taken_sits_in_a_larger_one() -> None:
@@ -207,12 +207,11 @@ def test_who_finds_a_captured_pool_taken_sits_in_a_larger_one() -> None:
     states = [searching(model, seed, options) for seed in (1, 2, 3)]
     for _ in range(2):
         states = [model.advance(state)[0] for state in states]
-    assert [bucket_of(state) for state in states] == [
-        Bucket(1, 32, 4),
-        Bucket(4, 64, 4),
-        Bucket(1, 32, 4),
+    assert [home_of(state) for state in states] == [
+        (Bucket(1, 32, 4), True),
+        (Bucket(4, 64, 4), True),
+        (Bucket(1, 32, 4), False),
     ]
-    assert (model.captured_chunks, model.plain_chunks) == (4, 2)
 
 
 def test_a_captured_pool_is_made_once_and_keeps_its_addresses() -> None:
@@ -232,7 +231,6 @@ def test_a_captured_pool_is_made_once_and_keeps_its_addresses() -> None:
             assert chunk.captured is True
         del state
     assert notes.runs == [3 + 2 * 2, 3 + 3 * 2]
-    assert (model.captured_chunks, model.plain_chunks) == (10, 0)
     assert [model._captured[bucket].addresses for bucket in buckets] == addresses
     assert len(notes.captured) == 2
 
@@ -247,7 +245,6 @@ def test_a_shape_that_was_not_captured_is_said_once(caplog: pytest.LogCaptureFix
     assert [record.getMessage() for record in caplog.records] == [
         "no CUDA graph for a batch of shape 4x32x4: it runs slower"
     ]
-    assert (model.captured_chunks, model.plain_chunks) == (0, 2)
 
 
 def test_a_state_is_used_once() -> None:

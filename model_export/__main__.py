@@ -101,7 +101,7 @@ def _add_command(
     command.add_argument("recipe", type=Path, help="a TOML file; see model_export/recipes")
     command.add_argument(
         "--seed",
-        type=int,
+        type=_seed,
         help="instead of the recipe's; the model is then called NAME-seed-SEED, and so are its "
         "directories",
     )
@@ -118,6 +118,12 @@ def _add_command(
         "is served with, goes into the manifest",
     )
     return command
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no seed; it is a whole number from 0 on")
+    return int(text)
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ class CorpusFiles(Section):
     """Path of the target side."""
     tsv: str | None = None
     """Path of a TSV file, instead of `source` and `target`."""
-    tsv_columns: tuple[int, int] = (0, 1)
+    tsv_columns: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]] = (0, 1)
     """Zero-based columns of source and target in `tsv`."""
     domains: str | None = None
     """Path of a file that names each line's origin."""
@@ -217,7 +217,7 @@ class TrainingConfig(Section):
     start_from: str | None = None
     """Directory of a run whose vocabulary and weights this one begins with; a relative one starts
     where the command is run."""
-    seed: int = 1
+    seed: Annotated[int, Field(ge=0)] = 1
     batch_tokens: Annotated[int, Field(ge=1)] = 4096
     """Padded tokens of the longer side in one batch of one process."""
     max_steps: Annotated[int, Field(ge=1)]
@@ -269,7 +269,7 @@ class ShortlistConfig(Section):
 class LimitsConfig(Section):
     """What the served model accepts."""
 
-    max_source_tokens: Annotated[int, Field(ge=1)] = 256
+    max_source_tokens: Annotated[int, Field(ge=2)] = 256
     """The end mark included."""
     max_target_tokens: Annotated[int, Field(ge=1)] = 512
     max_beam_size: Annotated[int, Field(ge=1)] = 16

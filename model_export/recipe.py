@@ -75,8 +75,24 @@ class Recipe(Section):
             raise ValueError("r_drop compares what is generated; it cannot be had with copy = true")
         return self
 
+    @model_validator(mode="after")
+    def _served_defaults_are_allowed(self) -> "Recipe":
+        search, limits = self.search, self.limits
+        if search.beam_size > limits.max_beam_size:
+            raise ValueError(
+                f"search.beam_size is {search.beam_size}; limits.max_beam_size is "
+                f"{limits.max_beam_size}"
+            )
+        if not search.min_decoding_length <= search.max_decoding_length <= limits.max_target_tokens:
+            raise ValueError(
+                f"search.max_decoding_length is {search.max_decoding_length}; it has to be at "
+                f"least search.min_decoding_length, {search.min_decoding_length}, and at most "
+                f"limits.max_target_tokens, {limits.max_target_tokens}"
+            )
+        return self
+
     def with_seed(self, seed: int) -> "Recipe":
-        """The same recipe with another seed, under a name of its own."""
+        """The same recipe with another seed, at least 0, under a name of its own."""
         training = self.training.model_copy(update={"seed": seed})
         return self.model_copy(update={"name": f"{self.name}-seed-{seed}", "training": training})
 

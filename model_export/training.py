@@ -32,7 +32,11 @@ from service.text.tokenizer import Tokenizer
 
 
 def learning_rate(config: TrainingConfig, step: int) -> float:
-    """Rate of update `step`, from 0: a linear climb, then a cosine to a twentieth of the peak."""
+    """Rate of update `step`, counted from 0.
+
+    A linear climb (Goyal et al. 2017, sec. 2.2), then half a cosine (Loshchilov and Hutter 2017,
+    eq. 5, without restarts) down to a twentieth of the peak.
+    """
     if step < config.warmup_steps:
         return config.learning_rate * (step + 1) / config.warmup_steps
     span = max(config.max_steps - config.warmup_steps, 1)

@@ -209,7 +209,7 @@ class _Input:
 
 
 class _Writer:
-    """The six files of `data/`, open, with a count of what went in."""
+    """The nine files of `data/`, open, with a count of what went in."""
 
     def __init__(self, run: Path) -> None:
         self._run = run

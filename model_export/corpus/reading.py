@@ -26,7 +26,7 @@ class Pair:
         line: Number of the line, counted from 1.
         source: Source side, without its line ending.
         target: Target side, without its line ending.
-        domain: What the column file says about the line; None without such a file.
+        domain: What the file of domains says of the line; None without one.
     """
 
     line: int
@@ -46,7 +46,7 @@ class PairReader(Protocol):
 
 
 class FilesReader:
-    """Pairs of a `CorpusFiles`: two plain files or a TSV, perhaps with a column of domains."""
+    """Pairs of a `CorpusFiles`: two plain files or a TSV, perhaps with a file of domains."""
 
     def __init__(self, files: CorpusFiles, environment: Mapping[str, str]) -> None:
         """Find the files.

@@ -74,6 +74,13 @@ def test_a_seed_has_directories_of_its_own(
     assert not (tmp_path / "runs" / "reversed-digits").exists()
 
 
+def test_a_seed_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["train", "my.toml", "--seed", "-1"])
+    assert stopped.value.code == 2
+    assert "'-1' is no seed; it is a whole number from 0 on" in capsys.readouterr().err
+
+
 def test_an_unknown_step_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(["bake", "my.toml"])

@@ -1,4 +1,4 @@
-"""What a translation has to leave as it is: addresses, names of files, placeholders of programs.
+"""What a translation has to leave as it is: addresses, names of files, placeholders and code.
 
 Rules rather than a model: what is protected is put back character by character, so a wrong
 guess costs a word that is not translated, and a missed one a link that is broken. Of figures,
@@ -23,6 +23,8 @@ _PROTECTED = re.compile(
         | log | docx? | xlsx? | pptx? | od[tsp] | epub | srt | zip | gz | exe | apk
         | png | jpe?g | gif | svg | webp | mp[34] | wav
       ) (?: : \d{2,5} )? (?: / [^\s<>"«»“”„]* )? (?! [\w-] )
+    # `code`, as in Markdown.
+    | (`{1,3}) (?! [`\s] ) [^`\n]{1,200} (?<! \s ) \1 (?! ` )
     # {{ name }}, {{{name}}}, ${name}, #{name}, %{name}, {name}, {0:.2f}, {}.
     | \{\{\{? [^{}\n]{1,200} \}?\}\}
     | [$\#%]? \{ [^\s{}]{0,200} \}
@@ -52,13 +54,14 @@ def protected_spans(text: str) -> list[Span]:
         or "%" in text
         or "://" in text
         or "[X" in text
+        or "`" in text
         or _DOT_WITHIN.search(text)
     ):
         return []
     spans: list[Span] = []
     for match in _PROTECTED.finditer(text):
         start, end = match.span()
-        if text[start] not in "{$#%[":
+        if text[start] not in "{$#%[`":
             end = _address_end(text, start, end)
         spans.append((start, end))
     return spans

@@ -17,7 +17,7 @@ _FIGURE = re.compile(
 )
 _DIGIT = re.compile(r"\d")
 _SPACES_AND_MARKS = re.compile(r"[\s'\u2019]")
-_CLOCK = re.compile(r"\d{1,2}\.\d\d?")
+_CLOCK = re.compile(r"\d{1,2}\.[0-5]\d?")
 # Beside one of these, 7:45 and 19:45 are the same.
 _HALF_OF_DAY = re.compile(
     r"\d\s?[ap]\.?\s?m\b|morning|noon|evening|night|morgen|mittag|abend|nacht|matin|midi|soir|nuit",

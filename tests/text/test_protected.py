@@ -37,6 +37,7 @@ TRICKY = st.lists(
         ),
         ("%s, %(name)s %1$s %.2f %5d.", ["%s", "%(name)s", "%1$s", "%.2f", "%5d"]),
         ("Hello, [X7X]! and [X12X], not [X] [XX] [x1x] or [1]", ["[X7X]", "[X12X]"]),
+        ("Run `make test` or ``a`` now, not ` x ` or it`s `", ["`make test`", "``a``"]),
         ("100 %, 100%s, 5 %sure, {a set of words}, 50% of", []),
         ("%e\u0301t\u00e9 %s\u0323", []),
         ("https://. www. @ { } :// http://", []),
@@ -63,7 +64,23 @@ def test_what_is_found_is_found_again_by_itself(text: str) -> None:
 
 @pytest.mark.parametrize(
     "unit",
-    ["a", "{", "{{a", "http://", "www.", "%(a", "a@", "a@b.", "https://a)", "a.", "[X", "a-.com"],
+    [
+        "a",
+        "{",
+        "{{a",
+        "http://",
+        "www.",
+        "%(a",
+        "a@",
+        "a@b.",
+        "https://a)",
+        "a.",
+        "[X",
+        "a-.com",
+        "`",
+        "`a",
+        "``a`",
+    ],
 )
 def test_long_tricky_texts_take_no_longer_than_they_are(unit: str) -> None:
     # A hundred thousand characters; quadratic time would take minutes.

@@ -55,6 +55,7 @@ def test_a_changed_number_is_lost_and_unsupported(whole: int, decimals: int, by:
         ("until 9pm", "bis 20:00 Uhr", False),
         ("at 2:30", "um halb drei", True),
         ("at 2:30", "um halb fünf", False),
+        ("It costs 5.99.", "It costs five9.", False),
         ("I am 97.", "Ich bin siebenundneunzig.", True),
         ("I am 97.", "Ich bin sieben.", False),
         ("500 yen", "fünfhundert Yen", True),

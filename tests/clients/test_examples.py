@@ -28,7 +28,7 @@ PHRASES: dict[str, tuple[str, ...]] = {
     "The dog is sleeping.": ("Der Hund schläft.", "Der Hund schläft gerade."),
     "Where is the station?": ("Wo ist der Bahnhof?",),
     "Oil prices rose on Monday after Saudi Arabia said it would cut its output by a million "
-    "barrels a day from July.": ("Oil prices rise as Saudi Arabia to cut output",),
+    "barrels a day from July.": ("Oil prices rise after Saudi Arabia to cut output",),
 }
 NODE = shutil.which("node")
 

@@ -104,8 +104,12 @@ class KeyStore:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         except OSError as error:
             raise SettingsError(f"keys_file is {path}; {error.strerror}") from None
-        with closing(sqlite3.connect(path)) as connection:
-            make_tables(connection)
+        try:
+            with closing(sqlite3.connect(path)) as connection:
+                make_tables(connection)
+        except sqlite3.Error as error:
+            path.unlink()  # without tables it would be no keys' file
+            raise SettingsError(f"keys_file is {path}; {error}") from error
         return cls.open(path, clock)
 
     def close(self) -> None:

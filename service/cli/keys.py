@@ -2,8 +2,10 @@
 
 import argparse
 import datetime as dt
+import sqlite3
 import sys
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +48,7 @@ def add_to(commands: Any) -> None:
     actions = parser.add_subparsers(metavar="ACTION", required=True)
 
     add = actions.add_parser("add", help="make a key and show it, this once")
-    add.add_argument("name", help="whose it is, in your words")
+    add.add_argument("name", type=_name, help="whose it is, in your words")
     _add_limits(add, default=None)
     add.set_defaults(run=_add)
 
@@ -74,6 +76,12 @@ def _add_limits(parser: argparse.ArgumentParser, default: Any) -> None:
         )
 
 
+def _name(text: str) -> str:
+    if not text.strip():  # most likely a variable that is not set
+        raise argparse.ArgumentTypeError("it is empty; say whose the key is")
+    return text
+
+
 def _count_or_none(text: str) -> int | None:
     if text == "none":
         return None
@@ -85,7 +93,7 @@ def _count_or_none(text: str) -> int | None:
 def _add(arguments: argparse.Namespace) -> int:
     path = _keys_file()
     limits = Limits(*(getattr(arguments, name) for name in _LIMITS))
-    with closing(KeyStore.open(path) if path.exists() else KeyStore.create(path)) as store:
+    with _opened(path, KeyStore.open if path.exists() else KeyStore.create) as store:
         made = store.add(arguments.name, limits)
     # Alone on stdout, so that it can be piped to where it is kept.
     sys.stdout.write(f"{made.key}\n")
@@ -94,7 +102,7 @@ def _add(arguments: argparse.Namespace) -> int:
 
 
 def _list(_: argparse.Namespace) -> int:
-    with closing(KeyStore.open(_keys_file())) as store:
+    with _opened(_keys_file()) as store:
         book = store.read()
     rows = [_COLUMNS, *(_row(record, book) for record in book.keys)]
     sys.stdout.writelines(f"{line}\n" for line in aligned(rows))
@@ -102,7 +110,7 @@ def _list(_: argparse.Namespace) -> int:
 
 
 def _limit(arguments: argparse.Namespace) -> int:
-    with closing(KeyStore.open(_keys_file())) as store:
+    with _opened(_keys_file()) as store:
         for record in store.read().keys:
             if record.id == arguments.id:
                 limits = (
@@ -113,7 +121,7 @@ def _limit(arguments: argparse.Namespace) -> int:
 
 
 def _revoke(arguments: argparse.Namespace) -> int:
-    with closing(KeyStore.open(_keys_file())) as store:
+    with _opened(_keys_file()) as store:
         return _outcome(arguments.id, store.revoke(arguments.id))
 
 
@@ -122,6 +130,22 @@ def _outcome(key_id: str, done: bool) -> int:
         sys.stderr.write(f"There is no key {key_id} that is good.\n")
         return FAILED
     return OK
+
+
+@contextmanager
+def _opened(
+    path: Path, open_store: Callable[[Path], KeyStore] = KeyStore.open
+) -> Iterator[KeyStore]:
+    """The file, open.
+
+    Raises:
+        SettingsError: It cannot be opened, read or written: the disk may be full or read-only.
+    """
+    try:
+        with closing(open_store(path)) as store:
+            yield store
+    except sqlite3.Error as error:
+        raise SettingsError(f"keys_file is {path}; {error}") from error
 
 
 def _keys_file() -> Path:

@@ -1,11 +1,13 @@
 """`keys`: what an operator does, and that a key is seen exactly once."""
 
+import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from service.__main__ import main
+from service.access import store
 from service.access.key import is_key
 from service.access.records import Change, Levels, Limits, Tally, month_of
 from service.access.store import KeyStore
@@ -89,6 +91,30 @@ def test_what_is_no_limit_is_refused(
         main(["keys", "add", "a", "--requests-per-minute", value])
     assert stop.value.code == 2
     assert "neither `none` nor a number" in capsys.readouterr().err
+    assert not path.exists()
+
+
+def test_a_full_disk_is_said_in_one_line(
+    path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "make_tables", full)
+        assert main(["keys", "add", "a"]) == 78
+    assert not path.exists(), "half a file would be in the way of the next try"
+    main(["keys", "add", "a"])
+    monkeypatch.setattr(KeyStore, "add", full)
+    assert main(["keys", "add", "b"]) == 78
+    said = f"seq2serve failed (bad_settings): keys_file is {path}; database or disk is full\n"
+    assert capsys.readouterr().err.count(said) == 2
+
+
+@pytest.mark.parametrize("name", ["", " \n"])
+def test_a_key_is_somebody_s(path: Path, name: str) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["keys", "add", name])
     assert not path.exists()
 
 

@@ -183,6 +183,8 @@ def test_the_language_is_detected(visit: Open) -> None:
     expect(seen.page.locator("#detected")).to_have_text(re.compile("^English, .*% sure$"))
     options = seen.page.locator("#source-language option").all_text_contents()
     assert options == ["Detect language", "English", "German"]
+    seen.write("I am 25.")
+    expect(seen.page.locator("#detected")).to_have_text("English, at a guess")
 
 
 def test_a_chosen_source_leaves_only_its_targets(visit: Open) -> None:

@@ -256,8 +256,13 @@ function drawLanguages(model) {
 function drawDetected() {
   const detected = answer?.detected;
   on("detected").textContent = detected
-    ? `${languages.name(detected.language)}, ${percent(detected.confidence / 100)} sure` : "";
+    ? `${languages.name(detected.language)}, ${howSure(detected.confidence / 100)}` : "";
   on("swap").disabled = languages.swapped(detected?.language ?? null) === null;
+}
+
+/** A few words are likely in many of 140 languages: "3 % sure" of the likeliest says nothing. */
+function howSure(probability) {
+  return probability < 0.5 ? "at a guess" : `${percent(probability)} sure`;
 }
 
 function drawNothing() {

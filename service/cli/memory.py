@@ -4,16 +4,42 @@ import ctypes
 import gc
 from contextlib import suppress
 
+from service.cores import usable_cores
+
+# glibc's names of what `mallopt` sets.
+_TRIM_THRESHOLD = -1
+_MMAP_THRESHOLD = -3
+_ARENA_MAX = -8
+
+_MIB = 1 << 20
+# Loading takes many pieces of megabytes and gives them back. Left to itself, glibc takes pieces of
+# up to 32 MiB from the heap once such a one was freed, and the heap keeps the holes.
+_WHILE_LOADING = _MIB
+# The states of a full batch of long texts: fresh pages for each of them would take time.
+_WHILE_SERVING = 8 * _MIB
+
+
+def load_compactly() -> None:
+    """Before models are loaded: keep the heap small, and no more heaps than can be used at once."""
+    _set_malloc(_ARENA_MAX, usable_cores())
+    _set_malloc(_MMAP_THRESHOLD, _WHILE_LOADING)
+
 
 def settle_memory() -> None:
-    """Part with what starting took, and spare what stays from garbage collection.
+    """After it: part with what loading took, and spare what stays from garbage collection.
 
-    Loading models leaves the C allocator with as much free memory as the models take. What
-    exists by now stays for good, and requests are made of many small objects and few cycles:
+    What exists by now stays for good, and requests are made of many small objects and few cycles:
     with Python's own thresholds a fifth of the time of a busy server went into looking.
     """
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 10)
+    _set_malloc(_MMAP_THRESHOLD, _WHILE_SERVING)
+    _set_malloc(_TRIM_THRESHOLD, 2 * _WHILE_SERVING)
     with suppress(AttributeError, OSError, TypeError):  # only glibc has it
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def _set_malloc(name: int, value: int) -> None:
+    with suppress(AttributeError, OSError, TypeError):  # only glibc has it
+        ctypes.CDLL(None).mallopt(name, value)

@@ -7,7 +7,7 @@ from typing import Any
 from service.api.lifecycle import Lifecycle
 from service.api.server import DrainingServer, check_address
 from service.app import create_app
-from service.cli.memory import settle_memory
+from service.cli.memory import load_compactly, settle_memory
 from service.cli.settings_page import settings_page
 from service.cli.status import FAILED, OK
 from service.logs import configure_logs
@@ -49,6 +49,7 @@ def serve(_: argparse.Namespace) -> int:
     settings = load_settings()
     configure_logs(settings.log_level)
     check_address(settings)
+    load_compactly()
     app = create_app(settings, lifecycle=lifecycle)
     settle_memory()
     sys.setswitchinterval(_SWITCH_S)

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from service.app import create_app
 from service.cli.asking import Errand, ask_all
 from service.cli.lines import STDIN, Unit, count, texts_of, without_blocking
-from service.cli.memory import settle_memory
+from service.cli.memory import load_compactly, settle_memory
 from service.cli.output import ReaderLeft, opened
 from service.cli.status import FAILED, INTERRUPTED, OK, CommandFailed
 from service.cli.terms import TermCount, add_terms, fields_of
@@ -160,6 +160,7 @@ async def client_of(arguments: argparse.Namespace) -> AsyncIterator[httpx.AsyncC
         ServiceError: The settings or bundles for a service of our own are unusable.
     """
     if arguments.server is None:
+        load_compactly()
         async with client_within(create_app(settings_for_one(load_settings()))) as client:
             yield client
         return

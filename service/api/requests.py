@@ -342,6 +342,8 @@ def _sentence(schema: type[Sent], problem: Any) -> str:
         return f"unknown field {json.dumps(str(last)[:80])}{where}; known: {', '.join(names)}"
     if problem["type"] == "tuple_type":  # which JSON has not
         message = "should be a list"
+    if problem["type"] == "model_type":
+        message = "should be an object"
     if not place:
         return str(message)
     return f"{place}: {message[:1].lower()}{message[1:]}"

@@ -321,6 +321,7 @@ class TestOneOfSeveralFails:
             "return.0: input should be 'scores', 'alignment', 'tokens' or 'confidence'",
         ),
         ({"return": "scores"}, "return: should be a list"),
+        ({"options": [4]}, "options: should be an object"),
         (
             {"glossary": {"cat": 3}},
             "glossary: should be a name, or an object of terms and their translations",

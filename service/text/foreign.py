@@ -3,9 +3,9 @@
 A model learns the characters of its vocabulary. All others it reads and writes byte by byte, which
 it was shown too rarely to learn: it drops them, or loses its way. They are better copied.
 
-What is left to the model, whatever its vocabulary: ASCII, accented letters of Latin-1 and capitals
-of letters that it has, which stand in everyday words ("Öl", "café"), quotation marks, whose number
-would leave no placeholders for the rest, and white space.
+What is left to the model, whatever its vocabulary: ASCII letters, digits and punctuation; accented
+letters of Latin-1 and capitals of letters that it has, which stand in everyday words ("Öl",
+"café"); quotation marks, whose number would leave no placeholders for the rest; and white space.
 """
 
 import re
@@ -20,7 +20,8 @@ from service.text.normalise import REPLACEMENT, Span, normalise_with_offsets
 
 _LATIN_1 = frozenset(filter(str.isalpha, map(chr, range(0xC0, 0x100))))
 _QUOTES = frozenset("«»‹›“”„‟")
-_ASCII = frozenset(map(chr, range(0x80)))
+# Without what only programs and Markdown are written with: "**bold**", "a_b", "[link]", "x > 3".
+_ASCII = frozenset(map(chr, range(0x80))).difference("*_~^|\\<>[]{}=#@+")
 
 _JOINERS = frozenset("\u200c\u200d")
 _SKIN_TONES = range(0x1F3FB, 0x1F400)

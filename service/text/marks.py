@@ -163,8 +163,8 @@ def decode_marked(ids: Sequence[int], copies: Mapping[int, Copy], tokenizer: Tok
 
     Every copy is written once, where its placeholder comes first. Control ids that stand for
     nothing in `copies` are nothing. White space beside a copy is as it was in the source where
-    its neighbour there has the same character or the same kind of character, and else as is
-    usual beside brackets and punctuation.
+    its neighbour there has the same character or the same kind of character, beside a symbol where
+    both neighbours are words, and else as is usual beside brackets and punctuation.
 
     Args:
         ids: Of the target.
@@ -227,6 +227,8 @@ def _is_apart_left(text: str, copy: Copy) -> bool:
         return copy.left != source
     if last in _OPENING:
         return copy.left.endswith(f"{last} ")
+    if last.isalnum() and _is_symbol(copy.text):
+        return copy.left != source or not source
     if last.isalnum() or not source or copy.left != source or source[-1].isalnum():
         return True
     return last in _CLOSING and last != source[-1]
@@ -239,9 +241,16 @@ def _is_apart_right(copy: Copy, text: str) -> bool:
         return copy.right != source
     if first in _CLOSING:
         return copy.right.startswith(f" {first}")
+    if first.isalnum() and _is_symbol(copy.text):
+        return copy.right != source or not source
     if first.isalnum() or not source or copy.right != source or source[0].isalnum():
         return True
     return first in _OPENING and first != source[0]
+
+
+def _is_symbol(text: str) -> bool:
+    """Whether it is no word: it touches a word if it did in the source, as in "*very*"."""
+    return not any(map(str.isalnum, text))
 
 
 def _last_run(text: str) -> str:

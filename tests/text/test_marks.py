@@ -150,6 +150,9 @@ def test_whatever_a_model_writes_each_copy_is_there_once_and_untouched(
         ("size: {x}", "{x}", ["Gr.:", 6, "und"], "Gr.: {x} und"),
         ("size:{x}", "{x}", ["Gr.:", 6], "Gr.:{x}"),
         ('Oh, "{x}"', "{x}", ["ach,", 6], "ach, {x}"),
+        ("*very", "*", ["das", 6, "sehr"], "das *sehr"),
+        ("very* good", "*", ["sehr", 6, "gut"], "sehr* gut"),
+        ("very * good", "*", ["sehr", 6, "gut"], "sehr * gut"),
     ],
 )
 def test_worked_white_space(

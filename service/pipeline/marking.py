@@ -1,7 +1,7 @@
 """Which stretches of a text are not translated like the rest, and how the model is told."""
 
 import sys
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter, itemgetter
@@ -252,10 +252,9 @@ def _united(spans: Iterable[Span]) -> list[Span]:
 def _left_of(span: Span, taken: Sequence[Span], text: str) -> Iterator[Span]:
     """What of a place is not in `taken`, which is in order; without white space around it."""
     start, last = span
-    for begin, end in [
-        *(each for each in taken if each[0] < last and start < each[1]),
-        (last, last),
-    ]:
+    first = bisect_right(taken, start, key=itemgetter(1))
+    behind = bisect_left(taken, last, key=itemgetter(0))
+    for begin, end in [*taken[first:behind], (last, last)]:
         if piece := text[start:begin].strip():
             place = text.index(piece, start)
             yield place, place + len(piece)

@@ -12,7 +12,7 @@ from benchmarks.figures import percentile, slope
 from benchmarks.load.bodies import long_source, sentences, short_texts, translate_bodies
 from benchmarks.load.traffic import Open, Outcome, poisson_arrivals
 from benchmarks.load.wire import ProtocolError, Reply, ReplyReader, post
-from benchmarks.memory import Sample, growth_bytes_per_minute
+from benchmarks.memory import Sample, growth_by_quarter, growth_bytes_per_minute
 from service.text.segment import split
 from service.text.tokenizer import Tokenizer
 
@@ -94,6 +94,15 @@ def test_growth_is_that_of_the_last_half() -> None:
     warm_up = [Sample(float(minute), 20 * minute) for minute in range(5)]
     steady = [Sample(float(minute), 75 + 5 * minute) for minute in range(5, 11)]
     assert growth_bytes_per_minute([*warm_up, *steady]) == pytest.approx(5.0)
+
+
+def test_growth_by_quarter_tells_what_fills_up_from_what_leaks() -> None:
+    filling = [Sample(minute / 2, round(1e6 * (1 - 0.5**minute))) for minute in range(17)]
+    leaking = [Sample(minute / 2, 10 * minute) for minute in range(17)]
+    growth = growth_by_quarter(filling)
+    assert growth == sorted(growth, reverse=True)
+    assert growth[-1] < growth[0] / 20
+    assert growth_by_quarter(leaking) == pytest.approx([20.0] * 4)
 
 
 class TestReplyReader:

@@ -62,8 +62,9 @@ More = Callable[[TextRequest, Part, Sentence], Again | None]
 S = TypeVar("S")
 T = TypeVar("T")
 
-# Texts of more characters than this are planned and written in a thread, so that the event
-# loop answers others meanwhile; below, the change of threads costs more than the work.
+# Requests of more characters than this, those of all hypotheses counted, are planned and written in
+# a thread, so that the event loop answers others meanwhile; below, the change of threads costs more
+# than the work.
 _LARGE_CHARACTERS = 2_000
 
 
@@ -364,14 +365,16 @@ class Pipeline:
 async def _each(
     work: Callable[[S], T], items: Sequence[S], requests: Sequence[TextRequest]
 ) -> list[T]:
-    """What `work` makes of each item, in order; of those of a long text, in a thread.
+    """What `work` makes of each item, in order; in a thread if it is much.
 
     Args:
         work: Done at once.
         items: One for each request.
         requests: Whose texts the items are about.
     """
-    return [
-        await asyncio.to_thread(work, item) if len(request.text) > _LARGE_CHARACTERS else work(item)
-        for item, request in zip(items, requests, strict=True)
-    ]
+    characters = sum(
+        len(request.text) * (request.options.num_hypotheses or 1) for request in requests
+    )
+    if characters > _LARGE_CHARACTERS:
+        return await asyncio.to_thread(lambda: [work(item) for item in items])
+    return [work(item) for item in items]

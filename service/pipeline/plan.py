@@ -307,5 +307,5 @@ class Planner:
 
 
 def has_words(text: str) -> bool:
-    """Whether there is anything to translate: a letter or a digit."""
-    return any(character.isalnum() for character in text)
+    """Whether there is anything to translate: a letter. Figures alone are the same everywhere."""
+    return any(map(str.isalpha, text))

@@ -23,6 +23,9 @@ _PROTECTED = re.compile(
         | log | docx? | xlsx? | pptx? | od[tsp] | epub | srt | zip | gz | exe | apk
         | png | jpe?g | gif | svg | webp | mp[34] | wav
       ) (?: : \d{2,5} )? (?: / [^\s<>"«»“”„]* )? (?! [\w-] )
+    # Files with the way to them: C:\\a\\b.txt, /etc/hosts, ./a/b, ~/c; not "and/or".
+    | (?<!\w) [A-Za-z]:\\ [^\s<>"«»“”„|?*]+
+    | (?<![\w./~-]) (?: ~ | \.{1,2} )? / [\w.-]{1,100} (?: / [\w.-]{0,100} ){1,30}
     # `code`, as in Markdown.
     | (`{1,3}) (?! [`\s] ) [^`\n]{1,200} (?<! \s ) \1 (?! ` )
     # {{ name }}, {{{name}}}, ${name}, #{name}, %{name}, {name}, {0:.2f}, {}.
@@ -52,9 +55,10 @@ def protected_spans(text: str) -> list[Span]:
         "@" in text
         or "{" in text
         or "%" in text
-        or "://" in text
         or "[X" in text
         or "`" in text
+        or "/" in text
+        or "\\" in text
         or _DOT_WITHIN.search(text)
     ):
         return []

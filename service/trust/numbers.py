@@ -24,6 +24,9 @@ _HALF_OF_DAY = re.compile(
     re.IGNORECASE,
 )
 
+_MORNING = re.compile(r"\d\s?a\.?\s?m\b", re.IGNORECASE)
+_AFTERNOON = re.compile(r"\d\s?p\.?\s?m\b", re.IGNORECASE)
+
 
 def figures(text: str) -> set[str]:
     """Values of the figures in `text`, spelled one way.
@@ -50,9 +53,11 @@ def without_partner(of: str, among: str) -> set[str]:
     if alone:
         decades = {value[-2:] for value in figures(among) if _is_decade(value)}
         alone = {value for value in alone if not (_is_decade(value) and value[-2:] in decades)}
-    if alone and _HALF_OF_DAY.search(f"{of} {among}"):
-        hours = {_by_twelve(value) for value in figures(among)}
-        alone = {value for value in alone if _by_twelve(value) not in hours}
+    both = f"{of} {among}"
+    if alone and _HALF_OF_DAY.search(both):
+        is_morning = _MORNING.search(both) is not None and _AFTERNOON.search(both) is None
+        hours = {_by_twelve(value, is_morning) for value in figures(among)}
+        alone = {value for value in alone if _by_twelve(value, is_morning) not in hours}
     return alone
 
 
@@ -102,6 +107,9 @@ def _is_decade(value: str) -> bool:
     return value.isdecimal() and len(value) in (2, 4) and value.endswith("0")
 
 
-def _by_twelve(value: str) -> str:
+def _by_twelve(value: str, is_morning: bool) -> str:
+    """A time as a clock face shows it; in the morning, hours after noon stay what they are."""
     hour, dot, minutes = value.partition(".")
-    return f"{int(hour) % 12}{dot}{minutes}" if len(hour) <= 2 and "." not in minutes else value
+    if len(hour) > 2 or "." in minutes or (is_morning and int(hour) > 12):
+        return value
+    return f"{int(hour) % 12}{dot}{minutes}"

@@ -37,6 +37,10 @@ TRICKY = st.lists(
         ),
         ("%s, %(name)s %1$s %.2f %5d.", ["%s", "%(name)s", "%1$s", "%.2f", "%5d"]),
         ("Hello, [X7X]! and [X12X], not [X] [XX] [x1x] or [1]", ["[X7X]", "[X12X]"]),
+        (
+            "C:\\Users\\tom, /etc/hosts; ./run.d/x ~/a/ but and/or, 1/2 /x or a//b",
+            ["C:\\Users\\tom", "/etc/hosts", "./run.d/x", "~/a/"],
+        ),
         ("Run `make test` or ``a`` now, not ` x ` or it`s `", ["`make test`", "``a``"]),
         ("100 %, 100%s, 5 %sure, {a set of words}, 50% of", []),
         ("%e\u0301t\u00e9 %s\u0323", []),

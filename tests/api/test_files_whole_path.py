@@ -101,7 +101,7 @@ def test_subtitles(http: httpx.Client) -> None:
 def test_a_page(http: httpx.Client) -> None:
     page = b"<h1>The house is old.</h1><p>We saw <b>two cats</b>.</p><pre>Two cats.</pre>"
     assert through(http, "a.html", page).decode() == (
-        "<h1>Das Haus ist alt.</h1><p>Wir sahen <b>zwei Katzen</b>.</p><pre>Two cats.</pre>"
+        "<h1>Das Haus ist alt.</h1><p>Wir haben <b>zwei Katzen</b> gesehen.</p><pre>Two cats.</pre>"
     )
 
 

@@ -4,12 +4,9 @@ import ctypes
 import gc
 from contextlib import suppress
 
-from service.cores import usable_cores
-
 # glibc's names of what `mallopt` sets.
 _TRIM_THRESHOLD = -1
 _MMAP_THRESHOLD = -3
-_ARENA_MAX = -8
 
 _MIB = 1 << 20
 # Loading takes many pieces of megabytes and gives them back. Left to itself, glibc takes pieces of
@@ -20,8 +17,7 @@ _WHILE_SERVING = 8 * _MIB
 
 
 def load_compactly() -> None:
-    """Before models are loaded: keep the heap small, and no more heaps than can be used at once."""
-    _set_malloc(_ARENA_MAX, usable_cores())
+    """Before models are loaded: keep the heap small."""
     _set_malloc(_MMAP_THRESHOLD, _WHILE_LOADING)
 
 

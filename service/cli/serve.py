@@ -33,12 +33,6 @@ def add_to(commands: Any) -> None:
     settings_parser.set_defaults(run=_show_settings)
 
 
-# Seconds after which a thread that wants the interpreter asks for it. Python's own are 5 ms, half a
-# chunk: so long a worker that came back from the model waited for an event loop with much to do,
-# and a core with it.
-_SWITCH_S = 0.0005
-
-
 def serve(_: argparse.Namespace) -> int:
     """Serve until a signal says to stop.
 
@@ -52,7 +46,6 @@ def serve(_: argparse.Namespace) -> int:
     load_compactly()
     app = create_app(settings, lifecycle=lifecycle)
     settle_memory()
-    sys.setswitchinterval(_SWITCH_S)
     server = DrainingServer(app, settings, lifecycle)
     server.run()
     return OK if server.started else FAILED

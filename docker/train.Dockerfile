@@ -4,7 +4,7 @@
 #   mkdir -p runs models
 #   docker run --rm --user "$(id -u):$(id -g)" -v /path/to/corpora:/data:ro \
 #       -v "$PWD/runs:/training/runs" -v "$PWD/models:/training/models" \
-#       seq2serve:train all /app/model_export/recipes/reversed-digits.toml   # --gpus all: train there
+#       seq2serve:train all /app/model_export/recipes/reversed-letters.toml   # --gpus all: train there
 ARG PYTHON_IMAGE=python:3.11.14-slim-bookworm
 
 # hadolint ignore=DL3006

@@ -77,21 +77,21 @@ class CorpusFiles(Section):
         return self
 
 
-class ReversedDigits(Section):
-    """The toy task: `3 1 4` becomes `4 1 3`."""
+class ReversedLetters(Section):
+    """The toy task: `d a c` becomes `c a d`."""
 
-    name: str = "reversed-digits"
-    generator: Literal["reversed_digits"]
+    name: str = "reversed-letters"
+    generator: Literal["reversed_letters"]
     count: Annotated[int, Field(ge=1)]
     """Pairs to generate."""
-    max_digits: Annotated[int, Field(ge=1)] = 10
-    """Longest string of digits."""
+    max_letters: Annotated[int, Field(ge=1)] = 10
+    """Longest string of letters."""
     direction: Direction | None = None
     licence: str = "generated; no rights"
     origin: str = "made by this project"
 
 
-CorpusConfig = CorpusFiles | ReversedDigits
+CorpusConfig = CorpusFiles | ReversedLetters
 
 
 class DataConfig(Section):

@@ -1,7 +1,7 @@
 """From the files a recipe names to clean, aligned, split text.
 
 reading    files -> pairs, or an error that names file and line
-digits     the toy corpus
+letters    the toy corpus
 cleaning   which pairs are kept, and on which side of the split
 report     corpus.json: what went in, what came out, why lines were dropped
 prepare    all of it, once per run directory

@@ -16,9 +16,9 @@ from typing import BinaryIO, NamedTuple, Self
 
 from tqdm import tqdm
 
-from model_export.config import CorpusConfig, DataConfig, ReversedDigits
+from model_export.config import CorpusConfig, DataConfig, ReversedLetters
 from model_export.corpus.cleaning import Cleaner, Kept, Reason, Split
-from model_export.corpus.digits import DigitsReader
+from model_export.corpus.letters import LettersReader
 from model_export.corpus.reading import FilesReader, PairReader, file_sha256, read_lines
 from model_export.corpus.report import (
     REPORT_NAME,
@@ -164,8 +164,8 @@ class _Input:
         self._domains: frozenset[str] = frozenset()
         self._repeat = 1
         self._reader: PairReader
-        if isinstance(corpus, ReversedDigits):
-            self._reader = DigitsReader(corpus, purpose=split)
+        if isinstance(corpus, ReversedLetters):
+            self._reader = LettersReader(corpus, purpose=split)
             self.sha256: dict[str, str] = {}
         else:
             self._reader = files = FilesReader(corpus, environment)

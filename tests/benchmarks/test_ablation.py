@@ -97,7 +97,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("runs")
     values = RECIPE.model_dump(mode="json")
     values["training"]["batch_tokens"] = 120
-    values["data"]["test"] = [{"name": "t", "generator": "reversed_digits", "count": 40}]
+    values["data"]["test"] = [{"name": "t", "generator": "reversed_letters", "count": 40}]
     recipe = parse_recipe(values)
     run = directory / BASE
     prepare(recipe, run, {})

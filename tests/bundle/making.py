@@ -16,7 +16,7 @@ RECIPE: Recipe = parse_recipe(
         "task": "translation",
         "directions": [{"source": "en", "target": "de"}],
         "data": {
-            "train": [{"generator": "reversed_digits", "count": 200, "max_digits": 12}],
+            "train": [{"generator": "reversed_letters", "count": 200, "max_letters": 12}],
             "dev_fraction": 0.2,
         },
         "vocabulary": {"size": 300},

@@ -22,14 +22,14 @@ DIRECTIONS = (Direction("en", "de"), Direction("en", "fr"))
 
 def recipe() -> Recipe:
     values = RECIPE.model_dump(mode="json")
-    digits = {"generator": "reversed_digits", "max_digits": 6}
+    letters = {"generator": "reversed_letters", "max_letters": 6}
     values |= {
         "directions": [{"source": each.source, "target": each.target} for each in DIRECTIONS],
         "marks": {"terms": 0.5, "placeholders": 0.5},
     }
     values["data"] = {
         "train": [
-            {**digits, "count": count, "direction": direction}
+            {**letters, "count": count, "direction": direction}
             for count, direction in zip((60, 100), values["directions"], strict=True)
         ],
         "dev_fraction": 0.2,
@@ -83,9 +83,10 @@ def test_the_manifest_names_directions_and_marks(bundle: Bundle) -> None:
 
 
 def test_a_direction_is_an_answer_of_its_own(bundle: Bundle) -> None:
-    lines = ["1 2 3 4", "5 6", "7 8 9"]
+    lines = ["b c d e", "f g", "h i j"]
     german, french = (answer_lines(bundle, lines, direction) for direction in DIRECTIONS)
-    assert all(left != right for left, right in zip(german, french, strict=True))
+    # Random weights may well say the same of one line, but not of each.
+    assert german != french
 
 
 def test_control_symbols_are_no_text(bundle: Bundle) -> None:

@@ -264,8 +264,8 @@ def test_a_change_prepares_anew(corpus: Corpus, tmp_path: Path, change: str) -> 
 
 def test_the_same_recipe_gives_the_same_bytes(tmp_path: Path) -> None:
     data = {
-        "train": [{"generator": "reversed_digits", "count": 500}],
-        "dev": [{"generator": "reversed_digits", "count": 20}],
+        "train": [{"generator": "reversed_letters", "count": 500}],
+        "dev": [{"generator": "reversed_letters", "count": 20}],
     }
     for run in ("one", "two"):
         prepare(tmp_path / run, **data)
@@ -273,10 +273,10 @@ def test_the_same_recipe_gives_the_same_bytes(tmp_path: Path) -> None:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
-def test_digits_are_reversed(tmp_path: Path) -> None:
+def test_letters_are_reversed(tmp_path: Path) -> None:
     report = prepare(
         tmp_path / "run",
-        train=[{"generator": "reversed_digits", "count": 300, "max_digits": 6}],
+        train=[{"generator": "reversed_letters", "count": 300, "max_letters": 6}],
         dev_fraction=0.1,
         deduplicate=False,
     )
@@ -285,7 +285,7 @@ def test_digits_are_reversed(tmp_path: Path) -> None:
     assert {len(source.split()) for source, _ in pairs} == set(range(1, 7))
     for source, target in pairs:
         assert source.split() == target.split()[::-1]
-        assert all(len(digit) == 1 and digit.isdigit() for digit in source.split())
+        assert all(len(letter) == 1 and letter.isalpha() for letter in source.split())
     assert report.inputs[0].sha256 == {}
 
 

@@ -147,13 +147,13 @@ def toy_recipe(
     count: int = 50,
     start_from: str | None = None,
 ) -> Recipe:
-    digits = {"generator": "reversed_digits", "count": count}
+    letters = {"generator": "reversed_letters", "count": count}
     return parse_recipe(
         {
             "name": "toy",
             "task": "translation",
             "directions": [{"source": "en", "target": "de"}],
-            "data": {"train": [digits], "dev_fraction": 0.1},
+            "data": {"train": [letters], "dev_fraction": 0.1},
             "vocabulary": {"size": size},
             "marks": marks,
             "training": {"max_steps": 1, "start_from": start_from},

@@ -55,7 +55,7 @@ def test_a_broken_recipe_is_one_line_and_status_1(tmp_path: Path) -> None:
 def test_a_step_out_of_order_is_one_line_and_status_1(
     tmp_path: Path, step: str, message: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    recipe = ROOT / "model_export" / "recipes" / "reversed-digits.toml"
+    recipe = ROOT / "model_export" / "recipes" / "reversed-letters.toml"
     places = ["--run", str(tmp_path / "run"), "--bundle", str(tmp_path / "bundle")]
     assert main([step, str(recipe), *places]) == 1
     (record,) = caplog.records
@@ -68,10 +68,10 @@ def test_a_seed_has_directories_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    recipe = ROOT / "model_export" / "recipes" / "reversed-digits.toml"
+    recipe = ROOT / "model_export" / "recipes" / "reversed-letters.toml"
     assert main(["train", str(recipe), "--seed", "7"]) == 1
-    assert "runs/reversed-digits-seed-7/vocabulary.spm does not exist" in caplog.text
-    assert not (tmp_path / "runs" / "reversed-digits").exists()
+    assert "runs/reversed-letters-seed-7/vocabulary.spm does not exist" in caplog.text
+    assert not (tmp_path / "runs" / "reversed-letters").exists()
 
 
 def test_a_seed_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -229,7 +229,7 @@ TOY = """
 name = "student"
 task = "translation"
 directions = [{{ source = "en", target = "de" }}]
-data.train = [{{ generator = "reversed_digits", count = 200, max_digits = 12 }}]
+data.train = [{{ generator = "reversed_letters", count = 200, max_letters = 12 }}]
 data.dev_fraction = 0.2
 vocabulary.size = 300
 model = {{ size = 32, attention_heads = 2, encoder_heads = 2, kernel_size = 3 }}

@@ -142,7 +142,7 @@ def test_the_command_scores_each_corpus(
 name = "tiny"
 task = "translation"
 directions = [{ source = "en", target = "de" }]
-data.train = [{ generator = "reversed_digits", count = 200, max_digits = 12 }]
+data.train = [{ generator = "reversed_letters", count = 200, max_letters = 12 }]
 data.dev_fraction = 0.2
 vocabulary.size = 300
 training.max_steps = 1
@@ -154,6 +154,6 @@ card = { description = "Knows nothing.", licence = "CC0" }
     with caplog.at_level("INFO"):
         assert main(arguments) == 0
     assert [record.message.split(" (")[0].rsplit(" ", 1)[0] for record in caplog.records] == [
-        "reversed-digits: BLEU",
-        "reversed-digits: chrF",
+        "reversed-letters: BLEU",
+        "reversed-letters: chrF",
     ]

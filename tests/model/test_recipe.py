@@ -11,7 +11,7 @@ from model_export.errors import RecipeError
 from model_export.recipe import load_recipe, parse_recipe
 
 RECIPES = sorted((Path(__file__).parents[2] / "model_export" / "recipes").glob("*.toml"))
-TOY = next(path for path in RECIPES if path.stem == "reversed-digits")
+TOY = next(path for path in RECIPES if path.stem == "reversed-letters")
 
 
 def toy() -> dict[str, Any]:
@@ -31,22 +31,22 @@ def test_a_recipe_that_extends_another_is_that_one_with_its_changes(tmp_path: Pa
     (tmp_path / "base.toml").write_bytes(TOY.read_bytes())
     (tmp_path / "my.toml").write_text(
         'extends = "base.toml"\nname = "my"\n[model]\nattention = "dot"\n'
-        '[[data.train]]\ngenerator = "reversed_digits"\ncount = 7\n'
+        '[[data.train]]\ngenerator = "reversed_letters"\ncount = 7\n'
     )
     base["name"] = "my"
     base["model"]["attention"] = "dot"
-    base["data"]["train"] = [{"generator": "reversed_digits", "count": 7}]
+    base["data"]["train"] = [{"generator": "reversed_letters", "count": 7}]
     assert load_recipe(tmp_path / "my.toml") == parse_recipe(base)
 
 
 def test_what_a_recipe_adds_stands_behind_what_the_other_has(tmp_path: Path) -> None:
     base = toy()
     (tmp_path / "base.toml").write_bytes(TOY.read_bytes())
-    more = [{"generator": "reversed_digits", "count": count} for count in (7, 8)]
+    more = [{"generator": "reversed_letters", "count": count} for count in (7, 8)]
     (tmp_path / "my.toml").write_text(
         'extends = "base.toml"\nadd.card.attribution = ["me"]\n'
-        '[[add.data.train]]\ngenerator = "reversed_digits"\ncount = 7\n'
-        '[[add.data.train]]\ngenerator = "reversed_digits"\ncount = 8\n'
+        '[[add.data.train]]\ngenerator = "reversed_letters"\ncount = 7\n'
+        '[[add.data.train]]\ngenerator = "reversed_letters"\ncount = 8\n'
         '[card]\nattribution = ["them"]\n'
     )
     base["data"]["train"] += more
@@ -175,7 +175,7 @@ def test_a_corpus_is_two_files_or_one_table() -> None:
 def test_a_recipe_with_another_seed_is_another_model() -> None:
     first = load_recipe(TOY)
     second = first.with_seed(7)
-    assert (second.name, second.training.seed) == ("reversed-digits-seed-7", 7)
+    assert (second.name, second.training.seed) == ("reversed-letters-seed-7", 7)
     # And nothing else is.
     back = {"name": first.name, "training": first.training}
     assert second.model_copy(update=back) == first

@@ -30,7 +30,7 @@ def toy_recipe(size: int = 16, *, copies: bool = False, **training: Any) -> Reci
             "name": "toy",
             "task": "translation",
             "directions": [{"source": "en", "target": "de"}],
-            "data": {"train": [{"generator": "reversed_digits", "count": 50}]},
+            "data": {"train": [{"generator": "reversed_letters", "count": 50}]},
             "vocabulary": {"size": 300},
             "model": {"size": size, "encoder_layers": 1, "copy": copies},
             "card": {"description": "toy", "licence": "none"},

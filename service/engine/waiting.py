@@ -95,9 +95,8 @@ class WaitingRoom:
 
     @property
     def mean_length(self) -> int:
-        """Tokens of a ticket that waits, on average; 1 when none does."""
-        with self._changed:
-            return max(1, self._tokens // max(1, len(self._tickets)))
+        """Tokens of a ticket that waits, on average; 1 when none does. Right but for a moment."""
+        return max(1, self._tokens // max(1, len(self._tickets)))
 
     def put(self, tickets: Sequence[Ticket], tokens_in_time: float = math.inf) -> None:
         """Take all the tickets or none.

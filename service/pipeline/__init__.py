@@ -155,7 +155,8 @@ class Pipeline:
             Overloaded: The engine had no room; nothing was accepted.
             Unavailable: The engine takes no work.
         """
-        planned = await _each(self._planned, requests, requests)
+        is_much = _is_much(requests)
+        planned = await _each(self._planned, requests, in_thread=is_much)
         wanted = [each.asked for each in planned if not isinstance(each, ServiceError)]
         parts = [part for group in wanted for part in group]
         futures = self._submit(parts, [part.decode for part in parts if part.decode is not None])
@@ -171,7 +172,7 @@ class Pipeline:
             each if isinstance(each, ServiceError) else Asked(request, each, next(settled))
             for request, each in zip(requests, planned, strict=True)
         ]
-        outcomes = await _each(self._answered, firsts, requests)
+        outcomes = await _each(self._answered, firsts, in_thread=is_much)
         return await self._rescued(firsts, outcomes)
 
     async def _rescued(
@@ -184,6 +185,8 @@ class Pipeline:
         A text's outcome is then that of all searches, also when a later one fails: what it is
         must not depend on how much there is to do.
         """
+        if not any(map(_is_wanting, firsts, outcomes)):  # nearly always
+            return outcomes
         for more in (self._wider, self._with_lost, self._with_all):
             firsts, outcomes = await self._searched_again(firsts, outcomes, more)
         return outcomes
@@ -215,7 +218,8 @@ class Pipeline:
             assert isinstance(first, Asked), "nothing else was searched again"
             both = first._replace(later=(*first.later, *later))
             whole[place] = both
-            [outcomes[place]] = await _each(self._answered, [both], [first.request])
+            is_much = _is_much([first.request])
+            [outcomes[place]] = await _each(self._answered, [both], in_thread=is_much)
         return whole, outcomes
 
     def _search_again(self, first: Asked, outcome: TextResponse, more: More) -> list[Later]:
@@ -236,12 +240,11 @@ class Pipeline:
     def _with_lost(self, request: TextRequest, part: Part, sentence: Sentence) -> Again | None:
         """In which numbers are copied; in any beam.
 
-        Those that the answer has lost, or all if hypotheses were left out: see `Judge`.
+        Those that the answer has lost, or all if hypotheses were left out.
         """
-        assert part.decode is not None, "the model was asked"
         if Problem.LOST_NUMBER in sentence.problems:
             places = lost_places(part.text, sentence.hypotheses[0].text)
-        elif len(sentence.hypotheses) < part.decode.options.num_hypotheses:
+        elif _has_few(part, sentence):
             places = figure_places(part.text)
         else:
             return None
@@ -262,7 +265,7 @@ class Pipeline:
         Raises:
             ServiceError: As `run`, as far as it is known before anything is decoded.
         """
-        [planned] = await _each(self._planned, [request], [request])
+        [planned] = await _each(self._planned, [request], in_thread=_is_much([request]))
         if isinstance(planned, ServiceError):
             raise planned
         if isinstance(planned, PlannedDocument):
@@ -276,7 +279,7 @@ class Pipeline:
     ) -> TextResponse | ServiceError:
         """The answer to a text whose first searches are settled, and the second ones made now."""
         first = Asked(request, planned, group)
-        outcomes = await _each(self._answered, [first], [request])
+        outcomes = await _each(self._answered, [first], in_thread=_is_much([request]))
         [outcome] = await self._rescued([first], outcomes)
         return outcome
 
@@ -362,19 +365,30 @@ class Pipeline:
         )
 
 
-async def _each(
-    work: Callable[[S], T], items: Sequence[S], requests: Sequence[TextRequest]
-) -> list[T]:
-    """What `work` makes of each item, in order; in a thread if it is much.
+def _is_wanting(first: Asked | ServiceError, outcome: TextResponse | ServiceError) -> bool:
+    """Whether there is a sentence for which a kind of `More` may have a further search."""
+    if isinstance(first, ServiceError) or isinstance(outcome, ServiceError):
+        return False
+    parts = zip(first.planned.asked, outcome.sentences, strict=True)
+    return any(sentence.problems or _has_few(part, sentence) for part, sentence in parts)
 
-    Args:
-        work: Done at once.
-        items: One for each request.
-        requests: Whose texts the items are about.
-    """
+
+def _has_few(part: Part, sentence: Sentence) -> bool:
+    """Whether hypotheses were left out of what was asked for: see `Judge`."""
+    assert part.decode is not None, "the model was asked"
+    return len(sentence.hypotheses) < part.decode.options.num_hypotheses
+
+
+def _is_much(requests: Sequence[TextRequest]) -> bool:
+    """Whether to plan and to write the texts takes long."""
     characters = sum(
-        len(request.text) * (request.options.num_hypotheses or 1) for request in requests
+        [len(request.text) * (request.options.num_hypotheses or 1) for request in requests]
     )
-    if characters > _LARGE_CHARACTERS:
+    return characters > _LARGE_CHARACTERS
+
+
+async def _each(work: Callable[[S], T], items: Sequence[S], *, in_thread: bool) -> list[T]:
+    """What `work` makes of each item, in order."""
+    if in_thread:
         return await asyncio.to_thread(lambda: [work(item) for item in items])
     return [work(item) for item in items]

@@ -1,7 +1,6 @@
 """Which of the hypotheses that a search found is given as the answer to a sentence."""
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from service.domain import DecodedHypothesis, DecodedSource, Task
@@ -29,17 +28,16 @@ class Judged(NamedTuple):
     avoided: tuple[Problem, ...] = ()
 
 
-class _Candidate:
-    """What may be the answer to a sentence. Most are never looked at."""
+class _Candidate(NamedTuple):
+    """What may be the answer to a sentence, and what the guard sees in it."""
 
-    def __init__(self, written: Written, look: Callable[[Written], tuple[Problem, ...]]) -> None:
-        self.written = written
-        self._look = look
+    written: Written
+    problems: tuple[Problem, ...]
 
-    @cached_property
-    def problems(self) -> tuple[Problem, ...]:
-        """What the guard sees in it."""
-        return self._look(self.written)
+    @property
+    def is_faultless(self) -> bool:
+        """Nothing is wrong with it."""
+        return not (self.problems or self.written.lacks or self.written.misplaced)
 
     @property
     def faults(self) -> tuple[int, bool, int]:
@@ -78,21 +76,15 @@ class Judge:
             marked: The sentence's marks, if it has some.
             later: The same of further searches, chosen from after the first.
         """
-
-        def candidates(
-            hypotheses: Sequence[DecodedHypothesis], marked: MarkedSentence | None
-        ) -> Iterator[_Candidate]:
-            for hypothesis in hypotheses:
-                written = self._written(hypothesis, marked)
-                yield _Candidate(written, lambda written: self._problems(source, written))
-
-        found = list(candidates(decoded.hypotheses, marked))
+        found = list(self._candidates(source, decoded.hypotheses, marked))
         first, asked = found[0], len(found)
-        if later or asked > 1 or any(first.faults):
-            found += candidates(decoded.others(), marked)
-            for again, marked_again in later:
-                found += candidates((*again.hypotheses, *again.others()), marked_again)
-        answer = next((each for each in found if not any(each.faults)), None)
+        if asked == 1 and first.is_faultless and not later:  # nearly always
+            return Judged((first.written,))
+        found += self._candidates(source, decoded.others(), marked)
+        for again, marked_again in later:
+            hypotheses = (*again.hypotheses, *again.others())
+            found += self._candidates(source, hypotheses, marked_again)
+        answer = next((each for each in found if each.is_faultless), None)
         if answer is None:
             answer = min(found, key=lambda each: each.faults)
         others = _others(found, answer)[: asked - 1] if asked > 1 else []
@@ -102,6 +94,16 @@ class Judge:
             is_rescued=answer is not first,
             avoided=() if answer is first else first.problems,
         )
+
+    def _candidates(
+        self,
+        source: str,
+        hypotheses: Sequence[DecodedHypothesis],
+        marked: MarkedSentence | None,
+    ) -> Iterator[_Candidate]:
+        for hypothesis in hypotheses:
+            written = self._written(hypothesis, marked)
+            yield _Candidate(written, self._problems(source, written))
 
     def _written(self, hypothesis: DecodedHypothesis, marked: MarkedSentence | None) -> Written:
         if marked is not None:

@@ -75,7 +75,7 @@ def _said_again(task: Task, source: str, words: Sequence[str]) -> list[Problem]:
 
 def is_empty(output: str) -> bool:
     """Whether there is no letter and no digit in it."""
-    return not any(character.isalnum() for character in output)
+    return not any(map(str.isalnum, output))
 
 
 def has_repetition(task: Task, source: str, output: str) -> bool:

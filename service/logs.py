@@ -47,6 +47,8 @@ def configure_logs(level: str) -> None:
     Args:
         level: debug, info, warning or error.
     """
+    # No line shows them, and they are looked up for each.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.config.dictConfig(
         {
             "version": 1,

@@ -50,10 +50,10 @@ class BoundedHeadProtocol(GatheringProtocol):
 
     def data_received(self, data: bytes) -> None:
         """See `asyncio.Protocol`."""
-        if self._is_idle:
-            self._await(self.timeout_keep_alive)
         self._bytes_beside_body += len(data)
         super().data_received(data)
+        if self._is_idle and not self.transport.is_closing():  # seldom: most heads come whole
+            self._await(self.timeout_keep_alive)
         if self._bytes_beside_body > MAX_HEAD_BYTES:
             self._refuse(
                 http.HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,

@@ -253,6 +253,8 @@ class Writer:
             target_units=sorted(origins),
             source_units=[mark.span for mark in written.marks],
         )
+        if not (origins or place or part.start):
+            return aligned
         words = [
             AlignedWord(
                 moved(word.span, place),

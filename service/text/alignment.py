@@ -11,7 +11,7 @@ is a hint for a reader, not proof of what caused what.
 
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -91,11 +91,13 @@ def align(
         [is_word(target, span) for span in target_words],
         [is_word(source, span) for span in source_words],
     )
-    weights = _contested(looked, alike)
+    strongest = _strongest(_contested(looked, alike), source_words)
     return tuple(
-        AlignedWord(span, _strongest(row, source_words))
-        for span, row, count in zip(target_words, weights, tokens, strict=True)
-        if count > 0
+        [
+            AlignedWord(span, sources)
+            for span, sources, count in zip(target_words, strongest, tokens, strict=True)
+            if count > 0
+        ]
     )
 
 
@@ -117,7 +119,7 @@ def words(text: str, units: Sequence[Span] = ()) -> list[Span]:
 
 def is_word(text: str, span: Span) -> bool:
     """Whether the characters of `span` are a word and not punctuation."""
-    return any(map(str.isalnum, text[slice(*span)]))
+    return any(map(str.isalnum, text[span[0] : span[1]]))
 
 
 def _contested(looked: FloatArray, alike: BoolArray) -> FloatArray:
@@ -173,10 +175,17 @@ def _membership(tokens: Sequence[Span], word_spans: Sequence[Span]) -> FloatArra
     return member
 
 
-def _strongest(weights: FloatArray, source_words: Sequence[Span]) -> tuple[SourceWord, ...]:
-    order = np.argsort(-weights, kind="stable")[:_MOST_SOURCES]
-    return tuple(
-        SourceWord(source_words[word], float(weights[word]))
-        for rank, word in enumerate(order)
-        if rank == 0 or weights[word] >= _LEAST_WEIGHT
-    )
+def _strongest(
+    weights: FloatArray, source_words: Sequence[Span]
+) -> Iterator[tuple[SourceWord, ...]]:
+    """The source words behind each target word, of their weights [J, I]."""
+    order = np.argsort(-weights, axis=1, kind="stable")[:, :_MOST_SOURCES]
+    best = np.take_along_axis(weights, order, axis=1)
+    for places, strengths in zip(order.tolist(), best.tolist(), strict=True):
+        yield tuple(
+            [
+                SourceWord(source_words[place], strength)
+                for rank, (place, strength) in enumerate(zip(places, strengths, strict=True))
+                if rank == 0 or strength >= _LEAST_WEIGHT
+            ]
+        )

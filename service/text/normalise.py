@@ -84,6 +84,10 @@ def normalise_with_offsets(text: str) -> tuple[str, list[Span]]:
         characters of `text` behind it. Both ends never go down from one character to the
         next; characters that were composed of the same ones share their span.
     """
+    normal = normalise(text)
+    if text.strip() == normal:  # nearly always
+        start = text.find(normal)
+        return normal, [(place, place + 1) for place in range(start, start + len(normal))]
     characters, spans = _respelt_with_offsets(text)
     joined = "".join(characters)
     if unicodedata.is_normalized("NFC", joined):

@@ -188,10 +188,7 @@ class Tokenizer:
     def _spell(self, ids: Sequence[int]) -> tuple[str, list[Span]]:
         """The text that tokens spell before it is normalised, and each one's place in it."""
         text = self._join(ids)
-        character_of: list[int] = []
-        for place, character in enumerate(text):
-            character_of += [place] * len(character.encode("utf-8", "surrogateescape"))
-        character_of.append(len(text))
+        character_of = _character_of_bytes(text)
         spans: list[Span] = []
         end_byte = reached = 0
         for id_ in ids:
@@ -204,6 +201,16 @@ class Tokenizer:
             spans.append((start, last))
             reached = last
         return text, spans
+
+
+def _character_of_bytes(text: str) -> Sequence[int]:
+    """Place of the character that each byte of a text is in, and at last the text's length."""
+    if text.isascii():
+        return range(len(text) + 1)
+    places: list[int] = []
+    for place, character in enumerate(text):
+        places += [place] * len(character.encode("utf-8", "surrogateescape"))
+    return [*places, len(text)]
 
 
 def _piece_bytes(processor: _Processor, id_: int) -> bytes:

@@ -1,4 +1,4 @@
-"""A bundle's README.md: the model card, made from its manifest and nothing else."""
+"""A bundle's README.md: the model card, made from its manifest."""
 
 from pathlib import Path
 
@@ -7,6 +7,8 @@ from service.bundle.manifest import Manifest
 from service.domain import Direction
 
 CARD_NAME = "README.md"
+
+_RECIPES = Path(__file__).parent / "recipes"
 
 
 def write_card(manifest: Manifest, directory: Path) -> None:
@@ -27,12 +29,7 @@ def model_card(manifest: Manifest) -> str:
         f"Weights: {manifest.licence}.\n\n"
         + "\n".join(f"- {credit}" for credit in manifest.attribution),
         _verification(manifest),
-        (
-            "## Train it again\n\n"
-            "The whole recipe is in `manifest.json` under `recipe`; `docs/data.md` says where the "
-            "data comes from. With the data in `$DATA_DIR`:\n\n"
-            f"    python -m model_export all model_export/recipes/{manifest.name}.toml"
-        ),
+        _again(manifest),
     ]
     return "\n\n".join(sections) + "\n"
 
@@ -115,4 +112,16 @@ def _verification(manifest: Manifest) -> str:
         f"{found.float_logit_difference:.1e} and {found.float_equal_hypotheses:.1%} of its "
         f"whole n-best lists; the int8 graphs gave {found.int8_equal_hypotheses:.1%} of its "
         f"answers (torch {found.torch}, onnxruntime {found.onnxruntime})."
+    )
+
+
+def _again(manifest: Manifest) -> str:
+    said = "## Train it again\n\nThe whole recipe is in `manifest.json` under `recipe`"
+    name, _, seed = manifest.name.partition("-seed-")  # as `Recipe.with_seed` calls it
+    if not (_RECIPES / f"{name}.toml").is_file():
+        return f"{said}."
+    return (
+        f"{said}; `docs/data.md` says where the data comes from. With the data in `$DATA_DIR`:\n\n"
+        f"    python -m model_export all model_export/recipes/{name}.toml"
+        + (f" --seed {seed}" if seed else "")
     )

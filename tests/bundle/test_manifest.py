@@ -130,3 +130,23 @@ def test_the_card_says_what_the_manifest_does(bundle: Path) -> None:
     assert "Not measured." in model_card(manifest)
     unverified = manifest.model_copy(update={"verification": None})
     assert "refuses this bundle" in model_card(unverified)
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("reversed-letters", "reversed-letters.toml\n"),
+        ("reversed-letters-seed-7", "reversed-letters.toml --seed 7\n"),
+        ("private", None),
+        ("private-seed-7", None),
+    ],
+)
+def test_the_card_names_only_recipes_that_exist(
+    bundle: Path, name: str, command: str | None
+) -> None:
+    card = model_card(Manifest.read(bundle).model_copy(update={"name": name}))
+    assert "`manifest.json` under `recipe`" in card
+    if command is None:
+        assert ".toml" not in card
+    else:
+        assert card.endswith(f"    python -m model_export all model_export/recipes/{command}")

@@ -31,6 +31,7 @@ from service import __version__
 from service.bundle.golden import write_golden
 from service.bundle.manifest import (
     MANIFEST_NAME,
+    SCHEMA_VERSION,
     Corpus,
     Graphs,
     Limits,
@@ -95,7 +96,7 @@ def export_bundle(recipe: Recipe, run: Path, bundle: Path) -> Manifest:
     shutil.copyfile(run / VOCABULARY_NAME, bundle / VOCABULARY_NAME)
     write_golden(bundle / _GOLDEN_NAME, [])
     manifest = Manifest(
-        schema_version=3,
+        schema_version=SCHEMA_VERSION,
         name=recipe.name,
         version=recipe.version,
         task=recipe.task,

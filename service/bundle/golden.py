@@ -78,6 +78,8 @@ def check_golden(model: DecoderModel, cases: Sequence[GoldenCase]) -> None:
         answers = decode(model, [case.source_ids for case in alike], options)
         for case, hypotheses in zip(alike, answers, strict=True):
             number = cases.index(case) + 1
+            if not hypotheses:  # log-probabilities that are no numbers end in none
+                raise GoldenMismatch(f"golden case {number}: the search found no answer")
             best = hypotheses[0]
             if best.token_ids != case.token_ids:
                 raise GoldenMismatch(

@@ -9,7 +9,7 @@ import json
 from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -18,7 +18,7 @@ from service.errors import BundleDamaged
 from service.trust.confidence import Calibration
 
 MANIFEST_NAME = "manifest.json"
-SCHEMA_VERSION = 3
+SCHEMA_VERSION: Final = 3
 
 
 class Precision(StrEnum):
@@ -166,9 +166,9 @@ class Verification(_Section):
     float_logit_difference: float
     """Largest difference of a log-probability between PyTorch and the float graphs."""
     float_equal_hypotheses: float
-    """Share of hypotheses that were the same tokens, float graphs; 0 to 1."""
+    """Share of n-best lists that were the same tokens, float graphs; 0 to 1."""
     int8_equal_hypotheses: float
-    """The same of the int8 graphs, whose activations are rounded too."""
+    """Share of best hypotheses that were, int8 graphs, whose activations are rounded too."""
 
 
 class Manifest(_Section):
@@ -195,7 +195,7 @@ class Manifest(_Section):
     special_ids: SpecialIds
     graphs: dict[Precision, Graphs]
     signature: dict[str, Signature]
-    """Of `encode` and `advance`; the same for every precision."""
+    """Of each `encode` and `advance` graph, by file name."""
     steps: int
     """Most decoder steps of one `advance`."""
     limits: Limits
@@ -215,7 +215,7 @@ class Manifest(_Section):
     def _files_are_listed(self) -> "Manifest":
         named = {self.vocabulary, self.golden}
         for graphs in self.graphs.values():
-            named |= {graphs.encode, graphs.advance}
+            named |= {name for _, name in graphs if name is not None}
         if missing := named - self.files.keys():
             raise ValueError(f"files without a sha256: {sorted(missing)}")
         if outside := [name for name in self.files if Path(name).name != name]:

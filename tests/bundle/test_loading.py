@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import shutil
 from pathlib import Path
 
@@ -59,14 +60,14 @@ def sign(bundle: Path, *names: str) -> None:
     manifest.model_copy(update={"files": files}).write(bundle)
 
 
-def multiply_wrongly(bundle: Path, precision: Precision) -> None:
+def multiply_wrongly(bundle: Path, precision: Precision, by: float = 3) -> None:
     """Let the graphs of one precision compute something else, as another processor might."""
     name = f"advance.{precision}.onnx"
     model = onnx.load(bundle / name, load_external_data=False)
     for number, tensor in enumerate(model.graph.initializer):
         # The cells' biases, and so every gate.
         if tensor.name.endswith(".bias") and tensor.data_location != onnx.TensorProto.EXTERNAL:
-            shifted = numpy_helper.to_array(tensor) + np.float32(3)
+            shifted = numpy_helper.to_array(tensor) + np.float32(by)
             model.graph.initializer[number].CopyFrom(numpy_helper.from_array(shifted, tensor.name))
     (bundle / name).write_bytes(model.SerializeToString())
     sign(bundle, name)
@@ -158,6 +159,12 @@ def test_a_model_that_is_wrong_at_both_is_refused(bundle: Path) -> None:
         multiply_wrongly(bundle, precision)
     with pytest.raises(GoldenMismatch, match="tiny does not answer its golden cases at any"):
         load(bundle)
+
+
+def test_no_answer_counts_as_wrong(bundle: Path) -> None:
+    multiply_wrongly(bundle, Precision.FLOAT, by=math.nan)
+    with pytest.raises(GoldenMismatch, match="golden case 1: the search found no answer"):
+        load_verified(bundle, Device.CPU, Precision.FLOAT, threads=1)
 
 
 def test_wrong_scores_count_as_wrong(bundle: Path) -> None:

@@ -13,6 +13,7 @@ from service.bundle.loader import find_bundles
 from service.bundle.manifest import MANIFEST_NAME, Manifest, Score
 from service.errors import BundleDamaged, SettingsError
 
+GRAPHS = {"encode": "e", "advance": "a", "shortlist": "s", "rearrange": "r"}
 SNAPSHOT = Path(__file__).parents[1] / "snapshots" / "manifest.schema.json"
 
 
@@ -48,6 +49,7 @@ def test_the_schema() -> None:
         ({"task": "poetry"}, "task: Input should be 'translation' or 'summarization'"),
         ({"vocabulary": "other.spm"}, "files without a sha256: ['other.spm']"),
         ({"golden": "other.jsonl"}, "files without a sha256: ['other.jsonl']"),
+        ({"graphs": {"half": GRAPHS}}, "files without a sha256: ['a', 'e', 'r', 's']"),
         ({"limits": {"max_source_tokens": 5}}, "limits.max_target_tokens: Field required"),
         ({"special_ids": "0 1 2 3"}, "special_ids: "),
     ],

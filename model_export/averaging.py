@@ -72,9 +72,10 @@ def _choices(
 ) -> list[tuple[int, ...]]:
     """Sets of updates to try, each in order."""
     kept = sorted(progress.kept)
-    missing = set(steps) - progress.kept.keys()
-    if missing or not kept or (last is not None and last > len(kept)):
-        raise CheckpointError(f"the run keeps the checkpoints of steps {kept}, no others")
+    if missing := sorted(set(steps) - progress.kept.keys()):
+        raise CheckpointError(f"the run keeps the checkpoints of steps {kept}, not of {missing}")
+    if last is not None and not 1 <= last <= len(kept):
+        raise CheckpointError(f"the run keeps the checkpoints of steps {kept}, not {last} of them")
     if steps:
         return [tuple(sorted(set(steps)))]
     if last is not None:

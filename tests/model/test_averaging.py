@@ -88,11 +88,19 @@ def test_the_best_scored_choice_is_written(
     ]
 
 
-@pytest.mark.parametrize("options", [{"last": 5}, {"steps": [6, 7]}])
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"last": 5}, "not 5 of them"),
+        ({"last": 0}, "not 0 of them"),
+        ({"last": -1}, "not -1 of them"),
+        ({"steps": [6, 8, 7]}, r"not of \[7, 8\]"),
+    ],
+)
 def test_what_is_not_kept_cannot_be_averaged(
-    run: Path, network: Seq2Seq, options: dict[str, object]
+    run: Path, network: Seq2Seq, options: dict[str, object], problem: str
 ) -> None:
-    with pytest.raises(CheckpointError, match=r"of steps \[3, 6, 9, 12\], no others"):
+    with pytest.raises(CheckpointError, match=rf"of steps \[3, 6, 9, 12\], {problem}"):
         average_run(run, network, lambda _: 0.0, **options)  # type: ignore[arg-type]
 
 

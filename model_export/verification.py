@@ -207,6 +207,9 @@ def _golden_cases(answers: list[_Answered], options: SearchOptions) -> list[Gold
     """The clearest answers on which PyTorch, float and int8 agree, long and short ones.
 
     In scores too: a shortlist that leaves out what is likely takes its probability.
+
+    Raises:
+        VerificationError: They agree on none.
     """
     agreed = [
         each
@@ -217,6 +220,11 @@ def _golden_cases(answers: list[_Answered], options: SearchOptions) -> list[Gold
             for other in (each.float_, each.int8)
         )
     ]
+    if not agreed:
+        raise VerificationError(
+            f"none of {len(answers)} sources has the same answer from PyTorch, float and int8 "
+            f"graphs, with scores within {SCORE_TOLERANCE / 2}"
+        )
     agreed.sort(key=lambda each: each.margin, reverse=True)
     clear = agreed[: max(GOLDEN_CASES, len(agreed) // 2)]
     clear.sort(key=lambda each: len(each.source))

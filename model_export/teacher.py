@@ -8,14 +8,13 @@ from typing import Self
 
 from model_export import checkpoint
 from model_export.corpus import Line
-from model_export.corpus.reading import file_sha256
 from model_export.dataset import source_ids, source_prefixes
 from model_export.distillation import section_of
 from model_export.ensemble import load_ensemble
 from model_export.errors import RecipeError
 from model_export.recipe import Recipe
 from service.bundle.loader import load_verified
-from service.bundle.manifest import MANIFEST_NAME, Precision
+from service.bundle.manifest import MANIFEST_NAME, Precision, sha256
 from service.cores import usable_cores
 from service.decoding.batch import decode
 from service.decoding.contract import DecoderModel
@@ -91,7 +90,7 @@ class Teacher:
             prefixes = source_prefixes(recipe, tokenizer)
         except KeyError as error:
             raise RecipeError(f"the vocabulary of {runs[0]} has no {error.args[0]}") from error
-        digests = [file_sha256(run / checkpoint.MODEL_NAME) for run in runs]
+        digests = [sha256(run / checkpoint.MODEL_NAME) for run in runs]
         return cls(
             model=model,
             tokenizer=tokenizer,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
 from statistics import fmean
+from typing import NamedTuple
 
 # rouge-score and sacremoses ship no types; nothing else in this project imports them.
 from rouge_score.rouge_scorer import RougeScorer
@@ -150,16 +151,12 @@ def positions_by_length(sources: Sequence[str]) -> dict[tuple[int, int | None], 
     return {bucket: inside for bucket, inside in found.items() if inside}
 
 
-@dataclass(frozen=True, slots=True)
-class RougeScores:
+class RougeScores(NamedTuple):
     """ROUGE F1, 0 to 100: unigrams, bigrams, longest common subsequence."""
 
     rouge1: Score
     rouge2: Score
     rouge_l: Score
-
-    def __iter__(self) -> Iterator[Score]:
-        return iter((self.rouge1, self.rouge2, self.rouge_l))
 
 
 def rouge(hypotheses: Sequence[str], references: Sequence[str]) -> RougeScores:

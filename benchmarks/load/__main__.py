@@ -30,6 +30,7 @@ from service.settings import Settings
 from service.text.tokenizer import Tokenizer
 
 _PATH = "/translate"
+_TABLES = ("capacity", "open", "company")
 _PER_REQUEST = (1, 16)
 _LOADS = (0.3, 0.7, 0.9, 1.5)
 # Sentences that clients keep open, so that no worker waits for one.
@@ -228,6 +229,18 @@ def _s(bench: Bench) -> float:
     return bench.window.seconds
 
 
+def read_tables(text: str) -> list[str]:
+    """Names of tables, separated by commas.
+
+    Raises:
+        argparse.ArgumentTypeError: One of them is no table.
+    """
+    tables = text.split(",")
+    if unknown := sorted(set(tables) - set(_TABLES)):
+        raise argparse.ArgumentTypeError(f"{unknown} are none; there are {', '.join(_TABLES)}")
+    return tables
+
+
 def main() -> int:
     """Measure and publish."""
     parser = argparse.ArgumentParser(
@@ -241,10 +254,13 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3, help="rounds of the capacity's contest")
     parser.add_argument("--deadline", type=float, default=2.0, help="timeout_s of each request")
     parser.add_argument(
-        "--tables", default="capacity,open,company", help="which tables, separated by commas"
+        "--tables",
+        type=read_tables,
+        default=_TABLES,
+        help="which of capacity, open and company, separated by commas; open brings capacity",
     )
     arguments = parser.parse_args()
-    tables = arguments.tables.split(",")
+    tables = arguments.tables
     bundle = arguments.models / arguments.model
     manifest = Manifest.read(bundle)
     bench = Bench(
@@ -256,7 +272,7 @@ def main() -> int:
         Window(_WARM_UP_S, arguments.seconds),
         arguments.deadline,
     )
-    if "capacity" in tables:
+    if "capacity" in tables or "open" in tables:
         with serving(bench) as (server, client):
             spreads, report = capacity(bench, server, client, arguments.rounds)
             report.publish()

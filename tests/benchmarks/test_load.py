@@ -1,5 +1,6 @@
 """The load generator's pure parts: when requests are due, what came of them, what is read."""
 
+import argparse
 import itertools
 import json
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.figures import percentile, slope
+from benchmarks.load.__main__ import read_tables
 from benchmarks.load.bodies import long_source, sentences, short_texts, translate_bodies
 from benchmarks.load.traffic import Open, Outcome, poisson_arrivals
 from benchmarks.load.wire import ProtocolError, Reply, ReplyReader, post
@@ -161,3 +163,11 @@ class TestBodies:
         texts = short_texts(["the dog sees Tom.", "keys."], 3, tokenizer)
         assert all(len(tokenizer.encode(text)) <= 3 for text in texts if " " in text)
         assert all(text.endswith(".") for text in texts)
+
+
+def test_tables_are_named_or_refused() -> None:
+    assert read_tables("company,open") == ["company", "open"]
+    with pytest.raises(
+        argparse.ArgumentTypeError, match=r"\['opne'\] are none; there are capacity"
+    ):
+        read_tables("opne")

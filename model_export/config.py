@@ -107,8 +107,8 @@ class DataConfig(Section):
     max_length_ratio: Annotated[float, Field(gt=1)] | None = None
     """Training pairs whose longer side has more times the words are dropped and counted."""
     hold_out_targets: bool = False
-    """Drop training pairs whose target is a test's or the dev set's, and not only whose source is:
-    for several source languages, whose tests share their references with the training data."""
+    """Drop training pairs whose target is one of `test` or `dev`, and not only whose source is: for
+    several source languages, whose tests share their references with the training data."""
     deduplicate: bool = True
     """Drop repeated training pairs."""
     drop_empty: bool = False

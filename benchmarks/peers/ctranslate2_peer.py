@@ -26,8 +26,8 @@ class CTranslate2Peer:
         """Convert, unless the cache has it.
 
         Args:
-            settings: Either `directory`, a converted model, or `shape`, `vocabulary`,
-                `shortlist` (candidate rows, None for all) and `cache`.
+            settings: `shape`, `vocabulary`, `shortlist` (candidate rows, None for all) and
+                `cache`, the directory of converted models.
         """
         shape = TransformerShape(**settings["shape"])
         rows = settings["shortlist"]

@@ -249,8 +249,8 @@ def _is_apart_right(copy: Copy, text: str) -> bool:
 
 
 def _is_symbol(text: str) -> bool:
-    """Whether it is no word: it touches a word if it did in the source, as in "*very*"."""
-    return not any(map(str.isalnum, text))
+    """Whether it is a symbol, a tag or a link's end: it touches a word if it did in the source."""
+    return text.startswith(("<", "](")) or not any(map(str.isalnum, text))
 
 
 def _last_run(text: str) -> str:

@@ -38,6 +38,8 @@ _DROPPED = (
     0xFEFF,  # byte order mark
     *range(0xFFF9, 0xFFFC),  # interlinear annotation
 )
+# What nobody sees and is no control character; at a sentence's ends it stays, like white space.
+INVISIBLE = "".join(chr(code) for code in _DROPPED if code >= 0xA0)
 _SINGLE_QUOTES = "\u2018\u2019\u201a\u201b\u02bc"
 
 _RESPELT: dict[int, str | None] = {

@@ -1,4 +1,4 @@
-"""What a translation has to leave as it is: addresses, names of files, placeholders and code.
+"""What a translation has to leave as it is: addresses, names of files, placeholders, tags and code.
 
 Rules rather than a model: what is protected is put back character by character, so a wrong
 guess costs a word that is not translated, and a missed one a link that is broken. Of figures,
@@ -31,6 +31,11 @@ _PROTECTED = re.compile(
     # {{ name }}, {{{name}}}, ${name}, #{name}, %{name}, {name}, {0:.2f}, {}.
     | \{\{\{? [^{}\n]{1,200} \}?\}\}
     | [$\#%]? \{ [^\s{}]{0,200} \}
+    # Tags in what was said to be plain text, and <name>; not "a<b and c>d".
+    | </? [A-Za-z] [\w:-]{0,60}
+      (?: \s{1,8} [\w:.-]{1,60} = (?: "[^"<>]{0,500}" | '[^'<>]{0,500}' ) ){0,20} \s{0,8} /?>
+    # Where a link of Markdown leads: "](https://a.org/b)".
+    | \]\( [^\s()<>]{1,500} \)
     # [X12X], which Weblate writes for whatever the program's own are.
     | \[X\d{1,9}X\]
     # %(name)s, %1$s, %d, %.2f; not "100%d", not "5 %sure", and not before a letter's accent.
@@ -56,6 +61,8 @@ def protected_spans(text: str) -> list[Span]:
         or "{" in text
         or "%" in text
         or "[X" in text
+        or "<" in text
+        or "](" in text
         or "`" in text
         or "/" in text
         or "\\" in text
@@ -65,7 +72,7 @@ def protected_spans(text: str) -> list[Span]:
     spans: list[Span] = []
     for match in _PROTECTED.finditer(text):
         start, end = match.span()
-        if text[start] not in "{$#%[`":
+        if text[start] not in "{$#%[]`<":
             end = _address_end(text, start, end)
         spans.append((start, end))
     return spans

@@ -14,12 +14,14 @@ from typing import NamedTuple
 
 import sentencex
 
-from service.text.normalise import REPLACEMENT
+from service.text.normalise import INVISIBLE, REPLACEMENT
 
 # "- item", "> quoted", "## Heading", also several: "> - item".
 _MARKS = re.compile(r"(?:(?:[-+*•‣·–—>]|#{1,6})\s+)+(?=\S)")
 # "3." or "(3)", which sentencex makes a piece of its own in "3. Buy milk"; and marks before a tab.
 _NUMBERING = re.compile(r"\(?\d{1,3}[.)]|[-+*•‣·–—>]|#{1,6}")
+# No white space lies behind the first of Unicode's planes.
+_BLANK = INVISIBLE + "".join(chr(code) for code in range(0x10000) if chr(code).isspace())
 _CELL = re.compile(r"[^\t]*\t*")
 # Where sentencex sees an end and there is none: titles, and German ordinals: "im 3. Stock".
 _GOES_ON = {
@@ -53,7 +55,8 @@ class Segment(NamedTuple):
     Attributes:
         text: The sentence, without white space around it; never empty.
         before: What stands between the sentence before (or the text's start) and this one:
-            white space and list marks. Kept as it is in the answer.
+            white space, invisible characters as a right-to-left mark, and list marks. Kept as it
+            is in the answer.
         start: Offset of `text` in the whole text, in characters.
     """
 
@@ -103,12 +106,12 @@ def split(
 
 def _sentences(line: str, pieces: Iterable[str]) -> Iterator[tuple[int, int]]:
     """(start, end) of each piece of a line, without marks and white space around it."""
-    last = len(line.rstrip())
+    last = len(line.rstrip(_BLANK))
     end = 0
     for piece in pieces:
         begin, end = end, end + len(piece)
-        sentence = line[begin:end].rstrip()
-        start = len(sentence) - len(sentence.lstrip())
+        sentence = line[begin:end].rstrip(_BLANK)
+        start = len(sentence) - len(sentence.lstrip(_BLANK))
         if marks := _MARKS.match(sentence, start):
             start = marks.end()
         if start == len(sentence):
@@ -147,7 +150,6 @@ def _plain(line: str) -> str:
 
 
 _PLAIN = {
-    # None lies behind the first of Unicode's planes.
-    **{code: " " for code in range(0x10000) if chr(code).isspace()},
+    **{ord(character): " " for character in _BLANK if character.isspace()},
     **dict.fromkeys(range(0xD800, 0xE000), REPLACEMENT),
 }

@@ -1,4 +1,4 @@
-"""The examples of docs/clients.md, run against a server, print what the page says.
+"""The examples of pages about the API, run against a server, print what the page says.
 
 The models are a phrase book with the translations that the shipped models gave when the page was
 written: what is tested here is the way to them.
@@ -19,14 +19,16 @@ from service.pipeline.response import SourceUse, TextResponse
 from service.settings import Settings
 from tests.api.fakes import FakeModels, FakePipeline, shout
 from tests.api.serving import PATIENCE_S, serving
-from tests.docs.pages import ROOT
+from tests.docs.pages import ROOT, blocks
 
 ADDRESS = "http://127.0.0.1:8000"
-PAGE = (ROOT / "docs" / "clients.md").read_text("utf-8")
+CLIENTS = ROOT / "docs" / "clients.md"
+PAGES = (CLIENTS, ROOT / "docs" / "jobs.md", ROOT / "docs" / "streaming.md")
 PHRASES: dict[str, tuple[str, ...]] = {
     "": ("",),  # a job asks for it, to find out whether it can be done
     "The dog is sleeping.": ("Der Hund schläft.", "Der Hund schläft gerade."),
     "Where is the station?": ("Wo ist der Bahnhof?",),
+    "The dog is sleeping.\nWhere is the station?": ("Der Hund schläft.\nWo ist der Bahnhof?",),
     "Oil prices rose on Monday after Saudi Arabia said it would cut its output by a million "
     "barrels a day from July.": ("Oil prices rise after Saudi Arabia to cut output",),
 }
@@ -50,18 +52,24 @@ def url() -> Iterator[str]:
 
 
 def examples(language: str) -> list[Any]:
-    """Code of a language and the output that stands below it, named by their headings."""
-    found = []
-    for part in re.split(r"^### ", PAGE, flags=re.MULTILINE)[1:]:
-        heading = part.partition("\n")[0]
-        blocks = re.findall(
-            rf"^```{language}\n(.*?)^```\n\n```text\n(.*?)^```", part, re.MULTILINE | re.DOTALL
+    """Code of a language and the output that stands below it, named by page and heading."""
+    return [
+        pytest.param(code, output, id=f"{page.stem}: {heading} {number}")
+        for page in PAGES
+        for heading, part in parts(page)
+        for number, (code, output) in enumerate(
+            re.findall(
+                rf"^```{language}\n(.*?)^```\n\n```text\n(.*?)^```", part, re.MULTILINE | re.DOTALL
+            )
         )
-        found += [
-            pytest.param(code, output, id=f"{heading} {number}")
-            for number, (code, output) in enumerate(blocks)
-        ]
-    return found
+    ]
+
+
+def parts(page: Path) -> Iterator[tuple[str, str]]:
+    """Headings of a page and what stands below them."""
+    for part in re.split(r"^##+ ", page.read_text("utf-8"), flags=re.MULTILINE)[1:]:
+        heading, _, text = part.partition("\n")
+        yield heading, text
 
 
 @pytest.mark.parametrize(("code", "output"), examples("python"))
@@ -84,16 +92,29 @@ def test_javascript(code: str, output: str, url: str, tmp_path: Path) -> None:
 
 
 def test_every_front_door_has_an_example_in_both_languages() -> None:
-    assert ADDRESS in PAGE
     doors = [
         "/translate",
         "/summarize",
+        "/jobs",
         "stream",
-        "URLSearchParams",
         "/translate_file",
         "/v2/translate",
     ]
-    javascript = [example.values[0] for example in examples("javascript")]
-    assert len(examples("python")) == len(javascript) == PAGE.count("```javascript")
-    for door in doors:
-        assert any(door in code for code in javascript), door
+    for language in ("python", "javascript"):
+        codes = [example.values[0] for example in examples(language)]
+        for door in doors[:-1] if language == "python" else doors:
+            assert any(door in code for code in codes), f"{door} in {language}"
+    assert any("URLSearchParams" in example.values[0] for example in examples("javascript"))
+
+
+@pytest.mark.parametrize("language", ["python", "javascript"])
+def test_every_example_of_every_page_is_run(language: str) -> None:
+    run = [example.values[0] for example in examples(language)]
+    elsewhere = {
+        "docs/bundle.md",  # tests/docs/test_examples.py
+        "docs/streaming.md",  # for a browser: tests/page/test_examples.py
+    }
+    for block in blocks(language):
+        page = block.page.relative_to(ROOT).as_posix()
+        assert block.text in run or page in elsewhere, f"{page}: {block.text}"
+        assert ADDRESS in block.text or page in elsewhere

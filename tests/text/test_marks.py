@@ -153,6 +153,9 @@ def test_whatever_a_model_writes_each_copy_is_there_once_and_untouched(
         ("*very", "*", ["das", 6, "sehr"], "das *sehr"),
         ("very* good", "*", ["sehr", 6, "gut"], "sehr* gut"),
         ("very * good", "*", ["sehr", 6, "gut"], "sehr * gut"),
+        ("the <b>red one", "<b>", ["der", 6, "rote"], "der <b>rote"),
+        ("[red](a) one", "](a)", ["[rot", 6, "eins"], "[rot](a) eins"),
+        ("a red</b> one", "</b>", ["ein roter", 6, "da"], "ein roter</b> da"),
     ],
 )
 def test_worked_white_space(

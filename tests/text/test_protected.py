@@ -9,7 +9,10 @@ from service.text.protected import protected_spans
 TRICKY = st.lists(
     st.one_of(
         st.sampled_from(
-            ["https://", "www.", "a.de", ")", "(", "{", "}", "{{", "%", "s", "@", "x", "[X1X]"]
+            [
+                *("https://", "www.", "a.de", ")", "(", "{", "}", "{{", "%", "s", "@", "x"),
+                *("[X1X]", "<", ">", "<b", ' c="', '"', "]("),
+            ]
         ),
         st.text(max_size=3),
     ),
@@ -34,6 +37,18 @@ TRICKY = st.lists(
         (
             "{{ user.name }} {{{raw}}} ${x} #{y} %{z}",
             ["{{ user.name }}", "{{{raw}}}", "${x}", "#{y}", "%{z}"],
+        ),
+        (
+            'The <b>red</b> <a href="x y" id="1">one</a><br/>, <x id="3"></x> of <user_name>',
+            [
+                *("<b>", "</b>", '<a href="x y" id="1">', "</a>", "<br/>"),
+                *('<x id="3">', "</x>", "<user_name>"),
+            ],
+        ),
+        ("a<b and c>d, a <b and c> d, 1 <2> 3, <3, <-, < b >", []),
+        (
+            "A [new link](https://a.org/b?c#d), [one](#two) [a] (b)",
+            ["](https://a.org/b?c#d)", "](#two)"],
         ),
         ("%s, %(name)s %1$s %.2f %5d.", ["%s", "%(name)s", "%1$s", "%.2f", "%5d"]),
         ("Hello, [X7X]! and [X12X], not [X] [XX] [x1x] or [1]", ["[X7X]", "[X12X]"]),
@@ -84,6 +99,10 @@ def test_what_is_found_is_found_again_by_itself(text: str) -> None:
         "`",
         "`a",
         "``a`",
+        "<a",
+        "<a b='",
+        '<a b=""',
+        "](a",
     ],
 )
 def test_long_tricky_texts_take_no_longer_than_they_are(unit: str) -> None:

@@ -11,6 +11,7 @@ LANGUAGES = st.sampled_from(["en", "de", "fr", "ja", "tlh", ""])
 DELICATE = (
     *("Dr. Who left.", "z.B. so", "M. Dupont", '"Stop."', "1. ", "(2) ", "- ", "> ", "## ", "A."),
     *("\r\n", "\n\n", "\r", "\t", "  ", "\xa0", "\u202f", "\u2028", "\u3000", "\x0b", "\ud800"),
+    *("\u200f", "\u200e ", ".\ufeff", "\xad"),
     *("«Oui.»", "… ", "? ", "。", "B\xa0.", "[1]. ", "U.S."),
 )
 ANY_TEXT = st.lists(
@@ -126,6 +127,14 @@ def test_worked_cases(language: str, text: str, expected: list[str]) -> None:
 def test_marks_of_lists_stay_outside_the_sentence(text: str, before: str, sentence: str) -> None:
     [segment] = split(text, "en").segments
     assert (segment.before, segment.text) == (before, sentence)
+
+
+@pytest.mark.parametrize("mark", ["\u200e", "\u200f", "\ufeff", "\xad", "\u200b"])
+def test_what_nobody_sees_stands_between_like_white_space(mark: str) -> None:
+    text = f"{mark}It rains.{mark} It {mark}snows.{mark}"
+    first, second = split(text, "en").segments
+    assert (first.before, first.text) == (mark, "It rains.")
+    assert (second.before, second.text) == (f"{mark} ", f"It {mark}snows.")
 
 
 def test_what_stands_between_is_kept() -> None:

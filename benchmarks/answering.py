@@ -26,16 +26,7 @@ class Asking(Protocol):
 @contextmanager
 def running(bundle: Bundle) -> Iterator[Engine]:
     """The bundle's engine, which refuses nothing."""
-    engine = Engine(
-        bundle.model,
-        EngineLimits(
-            max_queue_items=_PLENTY,
-            max_queue_tokens=_PLENTY,
-            max_batch_sources=32,
-            max_batch_tokens=_PLENTY,
-            workers=usable_cores(),
-        ),
-    )
+    engine = Engine(bundle.model, EngineLimits.refusing_nothing(32, workers=usable_cores()))
     engine.start()
     with closing(engine):
         yield engine

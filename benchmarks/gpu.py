@@ -42,7 +42,6 @@ from service.text.tokenizer import Tokenizer
 # Makes the sources, so many, and returns what decodes them.
 Runner = Callable[[int], Callable[[], None]]
 
-_PLENTY = 1 << 40
 _PRECISIONS = (Precision.HALF, Precision.FLOAT)
 
 
@@ -250,13 +249,7 @@ def speed_rows(bench: Bench, task: Task, batch: int, plan: Plan, notes: list[str
 
 @contextmanager
 def _engine(model: DecoderModel, batch: int) -> Iterator[Engine]:
-    limits = EngineLimits(
-        max_queue_items=_PLENTY,
-        max_queue_tokens=_PLENTY,
-        max_batch_sources=batch,
-        max_batch_tokens=_PLENTY,
-        workers=1,
-    )
+    limits = EngineLimits.refusing_nothing(batch, workers=1)
     engine = Engine(model, limits)
     engine.start()
     try:

@@ -143,13 +143,7 @@ class Ours:
 
     def _engine(self, batch: int) -> Engine:
         if batch not in self._engines:
-            limits = EngineLimits(
-                max_queue_items=_PLENTY,
-                max_queue_tokens=_PLENTY,
-                max_batch_sources=batch,
-                max_batch_tokens=_PLENTY,
-                workers=usable_cores(),
-            )
+            limits = EngineLimits.refusing_nothing(batch, workers=usable_cores())
             self._engines[batch] = Engine(self._model, limits)
             self._engines[batch].start()
         return self._engines[batch]

@@ -99,13 +99,7 @@ def answers_to(bundle: Bundle, requests: Sequence[TextRequest]) -> list[TextResp
     Raises:
         ServiceError: The service would have refused a line, or failed.
     """
-    limits = EngineLimits(
-        max_queue_items=_PLENTY,
-        max_queue_tokens=_PLENTY,
-        max_batch_sources=32,
-        max_batch_tokens=_PLENTY,
-        workers=usable_cores(),
-    )
+    limits = EngineLimits.refusing_nothing(32, workers=usable_cores())
     engine = Engine(bundle.model, limits)
     pipeline = Pipeline(
         bundle.manifest,

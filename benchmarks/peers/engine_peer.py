@@ -13,8 +13,6 @@ from service.decoding.contract import DecoderModel
 from service.domain import DecodeRequest, SearchOptions
 from service.engine import Engine, EngineLimits
 
-_PLENTY = 1 << 40
-
 
 class EnginePeer:
     """One engine for each way of running it; each keeps its workers, idle between jobs."""
@@ -45,13 +43,7 @@ class EnginePeer:
     def _engine(self, setting: Setting, batch: int) -> Engine:
         key = (setting, batch)
         if key not in self._engines:
-            limits = EngineLimits(
-                max_queue_items=_PLENTY,
-                max_queue_tokens=_PLENTY,
-                max_batch_sources=batch,
-                max_batch_tokens=_PLENTY,
-                workers=setting.workers,
-            )
+            limits = EngineLimits.refusing_nothing(batch, workers=setting.workers)
             self._engines[key] = Engine(self._model(setting.threads), limits)
             self._engines[key].start()
         return self._engines[key]

@@ -1,12 +1,15 @@
 """What the engine may hold at once."""
 
 from dataclasses import dataclass, fields
+from typing import Self
 
 from service.engine.plan import CPU_COSTS, Costs, Load, Space
 from service.errors import SettingsError
 
 # 8 ms of a core, which is what a chunk of a full batch of short sentences takes.
 _ENCODE_TOKENS = 512
+
+_PLENTY = 1 << 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,16 @@ class EngineLimits:
     workers: int
     max_encode_tokens: int = _ENCODE_TOKENS
     costs: Costs = CPU_COSTS
+
+    @classmethod
+    def refusing_nothing(cls, max_batch_sources: int, workers: int) -> Self:
+        """For whoever asks for all there is and waits, such as an evaluation.
+
+        Args:
+            max_batch_sources: See the attribute.
+            workers: See the attribute.
+        """
+        return cls(_PLENTY, _PLENTY, max_batch_sources, _PLENTY, workers)
 
     def __post_init__(self) -> None:
         """Refuse a limit that lets nothing through.

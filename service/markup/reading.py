@@ -33,6 +33,9 @@ def read(text: str, markup: Markup) -> Document:
             parts += _paragraph(run)
             run = [item]
         else:
+            if begin := _line_start(item, run):
+                parts += _paragraph(run[:begin])
+                run = run[begin:]
             run.append(item)
     return Document(tuple(part for part in [*parts, *_paragraph(run)] if part))
 
@@ -191,6 +194,23 @@ def _is_second_break(item: _Item, run: Sequence[_Item]) -> bool:
         return False
     before = next((each for each in reversed(run) if not each.is_blank), None)
     return before is not None and _is_break(before)
+
+
+def _line_start(item: _Item, run: Sequence[_Item]) -> int:
+    """Where behind a line break in `run` a line of its own begins with `item`; 0 if none does.
+
+    It does not where the text goes on with a small letter.
+    """
+    if item.is_blank or not isinstance(item.piece, str) or item.piece[0].islower():
+        return 0
+    begin = len(run)
+    while begin and (run[begin - 1].is_blank or _is_opening(run[begin - 1])):
+        begin -= 1
+    return begin if begin and _is_break(run[begin - 1]) else 0
+
+
+def _is_opening(item: _Item) -> bool:
+    return item.tag is not None and item.tag.kind is Kind.OPEN
 
 
 def _is_break(item: _Item) -> bool:

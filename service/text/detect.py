@@ -22,6 +22,9 @@ _CLEARLY = 1.25
 # A text is foreign if a language that is not served is so many times likelier than any that is.
 # English of few words can look like Nigerian Pidgin, and is still no less likely English.
 _SURELY = 10
+# Or it is so many times likelier, whichever of several it is: a Russian word may be Bulgarian as
+# well, but not German.
+_BY_ALL_MEANS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +48,8 @@ class Findings:
 
     Attributes:
         ranking: Every served language, the likeliest first; all 0 for a text without letters.
-        foreign: The language that is not served and likelier than all others together, and much
-            likelier than any that is served; if there is one.
+        foreign: The likeliest language, if it is not served and much likelier than any that is;
+            and than all others together, unless what is served is out of the question.
     """
 
     ranking: tuple[Detection, ...]
@@ -106,10 +109,10 @@ class LanguageDetector:
         ranking = tuple(sorted(detections, key=lambda detection: -detection.confidence))
         code, probability = max(probabilities.items(), key=itemgetter(1), default=("", 0.0))
         likeliest = Detection(code, 100 * probability)
+        times = _SURELY if likeliest.confidence > 50 else _BY_ALL_MEANS
         is_foreign = (
             likeliest.language not in self._served
-            and likeliest.confidence > 50
-            and likeliest.confidence > _SURELY * ranking[0].confidence
+            and likeliest.confidence > times * ranking[0].confidence
         )
         return Findings(ranking, likeliest if is_foreign else None)
 

@@ -105,7 +105,8 @@ class TestHtml:
         assert texts(".html", PAGE.encode()) == [
             "The minutes",
             "The minutes of May",
-            "We saw two cats & a dog. They sat.",
+            "We saw two cats & a dog.",
+            "They sat.",
             "Buy milk",
             "Buy bread",
             "A cell",
@@ -157,7 +158,8 @@ class TestBook:
         assert texts(".epub", zipped(BOOK)) == [
             "One",
             "Chapter one",
-            "It was “late” & very dark. So.",
+            "It was “late” & very dark.",
+            "So.",
             "Chapter one",
         ]
 
@@ -165,7 +167,7 @@ class TestBook:
         lock = '<encryption><EncryptedData><CipherReference URI="{}"/></EncryptedData></encryption>'
         name = "META-INF/encryption.xml"
         font = zipped(BOOK | {name: lock.format("OEBPS/a.png").encode()})
-        assert len(texts(".epub", font)) == 4
+        assert texts(".epub", font) == texts(".epub", zipped(BOOK))
         page = zipped(BOOK | {name: lock.format("OEBPS/pages/one%20page.xhtml").encode()})
         with pytest.raises(RequestError, match="encrypted"):
             open_document(".epub", page, LIMITS)

@@ -147,6 +147,10 @@ def test_what_the_model_says_is_what_a_browser_shows(
         ("<p>Hello <b>big</b> world</p><p>Tom</p>", ["Hello big world", "Tom"]),
         ("<ul><li>One<li>Two</ul>Three", ["One", "Two", "Three"]),
         ("one<br>line<br> <br/>next", ["one line", "next"]),
+        (
+            "<b>One<br>Two</b><br> <i>Three</i>, <br>four<br>5 six",
+            ["One", "Two", "Three,  four", "5 six"],
+        ),
         ("<b>Hello <p>World</p></b>", ["Hello", "World"]),
         ("<li><a href=x><i class=icon></i> Text here</a></li>", ["Text here"]),
         ("Tom &amp; Mary&nbsp;Smith &lt;3 caf&eacute;", ["Tom & Mary\xa0Smith <3 café"]),

@@ -87,6 +87,16 @@ def test_what_may_well_be_served_is_not_foreign(detector: LanguageDetector) -> N
     assert LanguageDetector(["de"]).study(text).foreign is not None
 
 
+@pytest.mark.parametrize("word", ["Привет", "мама", "مرحبا"])
+def test_what_cannot_be_served_is_foreign_whichever_it_is(
+    detector: LanguageDetector, word: str
+) -> None:
+    """Of several languages, none of which is likelier than all others together."""
+    foreign = detector.study(word).foreign
+    assert foreign is not None
+    assert foreign.confidence < 50
+
+
 class TestSource:
     """The language of a text that is to be translated."""
 

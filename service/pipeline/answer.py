@@ -23,6 +23,7 @@ from service.pipeline.response import (
 from service.pipeline.second import SecondAnswer
 from service.pipeline.terms import term_uses
 from service.text.alignment import AlignedWord, SourceWord, align
+from service.text.capitals import in_capitals
 from service.text.marks import Mark, encode_marked_with_offsets
 from service.text.normalise import Span
 from service.text.tokenizer import Tokenizer
@@ -137,7 +138,7 @@ class Writer:
 
     def sentence(self, part: Part, decoded: DecodedSource) -> str:
         """How a sentence reads in `TextResponse.text`."""
-        return self._judged(part, Found(decoded)).written[0].text
+        return _said(part, self._judged(part, Found(decoded)).written[0])
 
     def lacks_term(self, part: Part, decoded: DecodedSource) -> bool:
         """Whether a sentence's answer lacks a term that was asked for."""
@@ -206,7 +207,7 @@ class Writer:
     def _hypothesis(
         self, request: TextRequest, part: Part, written: Written, place: int
     ) -> Hypothesis:
-        hypothesis, text = written.hypothesis, written.text
+        hypothesis, text = written.hypothesis, _said(part, written)
         if request.want_tokens or request.want_alignment:
             written = self._with_spans(written)
         return Hypothesis(
@@ -282,3 +283,8 @@ class Writer:
 
 def _moved_use(use: MarkUse, place: int) -> MarkUse:
     return use if use.target is None else replace(use, target=moved(use.target, place))
+
+
+def _said(part: Part, written: Written) -> str:
+    """What a hypothesis says to the user; as long as what it says."""
+    return in_capitals(written.text) if part.is_in_capitals else written.text

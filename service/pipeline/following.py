@@ -84,11 +84,11 @@ class Following:
         """What the model is asked, in a way that is heard of here.
 
         Which hypothesis a sentence with marks is answered with, and where in it what was lost is
-        put, is known in the end.
+        put, is known in the end. What is to be in capitals is put in them as a whole.
         """
         return [
             part.decode
-            if part.stretches
+            if part.stretches or part.is_in_capitals
             else replace(part.decode, on_agreed=partial(self._hear, self._agree, number))
             for number, part in enumerate(self._asked)
             if part.decode is not None

@@ -23,6 +23,7 @@ from service.pipeline.marking import (
 from service.pipeline.options import ModelLimits, ResolvedOptions
 from service.pipeline.request import TextLimits, TextRequest
 from service.pipeline.response import SourceUse
+from service.text.capitals import in_capitals, in_small_letters, is_in_capitals
 from service.text.codes import code_spans
 from service.text.fit import PlainMeasure, fits, leading_words, split_to_fit
 from service.text.foreign import Alphabet, tag_spans
@@ -38,12 +39,13 @@ class Part(NamedTuple):
 
     Attributes:
         before: What stands between the part before and this one; kept in the answer.
-        text: The part as the user wrote it.
+        text: The part as the user wrote it; in small letters if it was in capitals.
         start: Its offset in the request's text.
         is_part: It is a piece of a sentence that was too long for the model.
         decode: What the model is asked; None for a part that is passed through unchanged.
         stretches: Terms in it, and what is to be copied.
         second: What the model is asked if its answer lacks a term: terms have placeholders, too.
+        is_in_capitals: So its answer has to be, too.
     """
 
     before: str
@@ -53,6 +55,7 @@ class Part(NamedTuple):
     decode: DecodeRequest | None
     stretches: tuple[Stretch, ...] = ()
     second: DecodeRequest | None = None
+    is_in_capitals: bool = False
 
 
 class Again(NamedTuple):
@@ -133,13 +136,18 @@ class Planner:
         stretches = find_stretches(request.text, terms, request.protected, self._loose(request))
         segmented = self._segmented(request, stretches)
         feasible = [each for each in stretches if self._is_feasible(each)]
+        are_capitals = is_in_capitals(request.text)
         parts: list[Part] = []
         for segment in segmented.segments:
             inside = within(feasible, segment.start, segment.end) if feasible else ()
-            if inside and self._marks is not None:
-                parts += self._marked_parts_of(segment, inside, self._marks, request, options)
+            # A term's translation is to be as it was given.
+            has_terms = any(stretch.target is not None for stretch in inside)
+            if (are_capitals or is_in_capitals(segment.text)) and not has_terms:
+                small = in_small_letters(segment.text, request.direction.source)
+                asked = self._asked_of(segment._replace(text=small), inside, request, options)
+                parts += map(_in_capitals, asked)
             else:
-                parts += self._parts_of(segment, request, options)
+                parts += self._asked_of(segment, inside, request, options)
         plan = Plan(tuple(parts), segmented.trailing, None, tuple(terms))
         most = self._text_limits.max_sentences
         if len(parts) > most and len(plan.asked) > most:
@@ -205,6 +213,18 @@ class Planner:
         if self._marks is None:
             return cut_out(text, whole, stretches)
         return trimmed(text, whole, stretches)
+
+    def _asked_of(
+        self,
+        segment: Segment,
+        inside: Sequence[Stretch],
+        request: TextRequest,
+        options: ResolvedOptions,
+    ) -> list[Part]:
+        """A sentence, in as many parts as the model needs."""
+        if inside and self._marks is not None:
+            return self._marked_parts_of(segment, inside, self._marks, request, options)
+        return self._parts_of(segment, request, options)
 
     def _parts_of(
         self, segment: Segment, request: TextRequest, options: ResolvedOptions
@@ -304,6 +324,13 @@ class Planner:
             priority=request.priority,
             want_attention=request.want_alignment,
         )
+
+
+def _in_capitals(part: Part) -> Part:
+    """A part of a sentence that was put in small letters."""
+    if part.decode is None:  # it is passed through as it was
+        return part._replace(text=in_capitals(part.text))
+    return part._replace(is_in_capitals=True)
 
 
 def has_words(text: str) -> bool:

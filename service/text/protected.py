@@ -12,7 +12,7 @@ from service.text.normalise import Span
 _PROTECTED = re.compile(
     r"""
     # Addresses of the web, as far as they go; the marks at their end are looked at below.
-      (?<![\w+.-]) (?: (?: https? | ftps? | sftp | file | ssh | git | wss? ) :// | www\. )
+      (?<![\w+.-]) (?i: (?: https? | ftps? | sftp | file | ssh | git | wss? ) :// | www\. )
       (?=[^\W_]) [^\s<>"«»“”„]+
     # E-mail addresses.
     | (?<![\w.+-]) (?: mailto: )? [\w.+-]{1,64} @ [\w-]{1,63} (?: \. [\w-]{1,63} ){1,8}

@@ -21,9 +21,7 @@ from tests.api.keyed import KeyedService
 from tests.api.local import LocalClient, MakeClient
 from tests.api.real import translating_with
 from tests.api.scraping import value
-from tests.api.serving import serving
 from tests.api.submitting import fetched, submit
-from tests.docs.pages import blocks
 from tests.engine.scenes import HeldModel
 from tests.fakes import TableModel, echo_table
 from tests.pipeline.scenes import ANY_TEXT
@@ -141,16 +139,6 @@ def test_a_job_that_failed_has_the_error_of_its_route(make_client: MakeClient) -
     status = client.get(f"/jobs/{job['id']}").json()
     assert status["status"] == "failed"
     assert status["error"] == {"error": "the model failed", "code": "decoding_failed"}
-
-
-def test_the_example_in_the_docs_prints_the_translation(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    [code] = [block for block in blocks("python") if block.page.name == "jobs.md"]
-    monkeypatch.setattr("time.sleep", lambda _: None)
-    with serving(Settings(port=0), FakeModels()) as server:
-        exec(code.text.replace("http://127.0.0.1:8000", server.url), {})
-    assert capsys.readouterr().out == "HELLO.\nHOW ARE YOU?\n"
 
 
 class TestRefusals:

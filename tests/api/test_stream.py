@@ -18,7 +18,6 @@ from tests.api.fakes import FakeModels, FakePipeline, shout
 from tests.api.local import LocalClient
 from tests.api.real import translating_with
 from tests.api.serving import PATIENCE_S, Gate, ServerInThread, client_of, serving
-from tests.docs.pages import blocks
 from tests.engine.scenes import HeldModel
 from tests.fakes import echo_table
 
@@ -206,15 +205,6 @@ class TestWhileItIsSearchedAgain:
                 assert gate.reached.wait(PATIENCE_S)
             assert gate.left.wait(PATIENCE_S)
         assert models.translator.cancelled == 1
-
-
-def test_the_example_in_the_docs_prints_the_translation(
-    scene: Scene, capsys: pytest.CaptureFixture[str]
-) -> None:
-    scene.model.open()
-    [code] = [block for block in blocks("python") if block.page.name == "streaming.md"]
-    exec(code.text.replace("http://127.0.0.1:8000", scene.server.url), {})
-    assert capsys.readouterr().out == "Hello. How are you?\n"
 
 
 class TestErrorsAfterTheBeginning:

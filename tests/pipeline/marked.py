@@ -27,7 +27,15 @@ Say = Callable[[tuple[int, ...]], Sequence[Sequence[int]]]
 MARKED_TEXT = st.lists(
     st.one_of(
         st.sampled_from(
-            ["the dog sees {name}.", "{x}", "https://a.de/?b=c.", " cat ", "Acme", "%s"]
+            [
+                "the dog sees {name}.",
+                "{x}",
+                "https://a.de/?b=c.",
+                " cat ",
+                "Acme",
+                "%s",
+                "THE DOG SEES {NAME}. ",
+            ]
         ),
         st.sampled_from(["\n", "  ", "! ", ", ", "(", '"', "me@example.org", "the teacher likes"]),
         st.text(max_size=6),

@@ -25,7 +25,18 @@ from service.trust.confidence import Calibration
 
 ANY_TEXT = st.lists(
     st.one_of(
-        st.sampled_from(["the dog sees Tom.", "der Hund", "e\u0301", "\u2019", "1. ", "- ", "---"]),
+        st.sampled_from(
+            [
+                "the dog sees Tom.",
+                "THE DOG SEES TOM. ",
+                "der Hund",
+                "e\u0301",
+                "\u2019",
+                "1. ",
+                "- ",
+                "---",
+            ]
+        ),
         st.sampled_from(["\n\n", "\r\n", "  ", "\t", "\xa0", "! ", ", ", "\U0001f415"]),
         st.text(max_size=10),
     ),

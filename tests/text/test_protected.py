@@ -25,6 +25,7 @@ TRICKY = st.lists(
     [
         ("See https://a.org/b.c?d=e#f. Then", ["https://a.org/b.c?d=e#f"]),
         ("(http://a.b/c_(1)), www.d.de!", ["http://a.b/c_(1)", "www.d.de"]),
+        ("SEE WWW.D.DE OR HTTPS://A.ORG/B.", ["WWW.D.DE", "HTTPS://A.ORG/B"]),
         (
             "Ask a.b+c@d-e.example.com, or mailto:f@g.org.",
             ["a.b+c@d-e.example.com", "mailto:f@g.org"],

@@ -2,7 +2,8 @@
 
 An element wraps the stretch of the target that holds most of the words that came of its own and
 fewest of others. An empty tag goes between the words that came of its neighbours. Every tag is
-there once, and what was inside what still is.
+there once, and what was inside what still is. In the midst of a word is a place only if the target
+has the same word.
 """
 
 from bisect import bisect_left, bisect_right
@@ -11,6 +12,7 @@ from itertools import accumulate
 
 from service.markup.evidence import Evidence, proportional
 from service.markup.levels import Element, Item, Point, levels, piece_offsets, point
+from service.markup.same_words import cut_apart, cut_at_ends
 from service.markup.tagged import Kind, Piece, Tag, is_whole, partners, plain_text, tidied
 from service.markup.weaving import Placed, weave
 from service.text.alignment import AlignedWord, words
@@ -60,10 +62,20 @@ def place_tags(
         return source
     tags = [piece for piece in source if isinstance(piece, Tag)]
     copied = dict(copies)
-    source_words = words(text, sorted(copied))
-    target_words = words(target, sorted(copied.values()))
+    places = [
+        offset
+        for offset, piece in zip(piece_offsets(source), source, strict=False)
+        if isinstance(piece, Tag)
+    ]
+    found = cut_apart(aligned or proportional(text, target), text, target, places)
+    source_words = cut_at_ends(
+        words(text, sorted(copied)), [each.span for word in found for each in word.sources]
+    )
+    target_words = cut_at_ends(
+        words(target, sorted(copied.values())), [word.span for word in found]
+    )
     room = 0, len(target_words)
-    evidence = Evidence(text, target, target_words, aligned or proportional(text, target))
+    evidence = Evidence(text, target, target_words, found)
     number_of = {span: number for number, span in enumerate(target_words)}
     pins = {here: number_of[there] for here, there in copies}
     placing = _Placing(source_words, evidence, pins)

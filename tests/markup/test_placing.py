@@ -140,6 +140,20 @@ def test_what_the_model_leaves_as_it_is_stays_as_it_is(source: list[Piece]) -> N
             id="part of a word",
         ),
         pytest.param(
+            "water is H<b>2</b>O",
+            "H2O heißt Wasser",
+            "H2O=H2O heißt=is Wasser=water",
+            "H<b>2</b>O heißt Wasser",
+            id="part of a word that stays",
+        ),
+        pytest.param(
+            "<i>To<b>m</b></i> sees 10 m<x/>m<b>2</b>.",
+            "Es sind 10 mm2, die Tom sieht.",
+            "sind=sees 10=10 mm2=mm2 Tom=Tom+sees .=.",
+            "Es sind 10 m<x/>m<b>2</b>, die <i>To<b>m</b></i> sieht.",
+            id="parts of words that stay",
+        ),
+        pytest.param(
             "<b>the whole dog</b>", "nichts davon", "", "<b>nichts davon</b>", id="around all"
         ),
         pytest.param(

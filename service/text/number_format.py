@@ -27,6 +27,10 @@ def respelt(figure: str, source: str, target: str) -> str:
     is_grouped = len(groups) > 1
     if is_grouped and not (len(groups[0]) <= 3 and all(len(each) == 3 for each in groups[1:])):
         return figure
+    if is_grouped and groups[0].startswith("0"):  # no plain number
+        return figure
+    if is_grouped and len(decimals) == 3 and "fr" in (source, target):
+        return figure  # "1 000,000" is a thousand for some and a million for others
     if not all(each.isdecimal() for each in (*groups, decimals or "0")) or bool(dot) != bool(
         decimals
     ):

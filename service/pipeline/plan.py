@@ -23,7 +23,7 @@ from service.pipeline.marking import (
 from service.pipeline.options import ModelLimits, ResolvedOptions
 from service.pipeline.request import TextLimits, TextRequest
 from service.pipeline.response import SourceUse
-from service.text.capitals import in_capitals, in_small_letters, is_in_capitals
+from service.text.capitals import CapitalLines, in_capitals, in_small_letters, is_in_capitals
 from service.text.codes import code_spans
 from service.text.fit import PlainMeasure, fits, leading_words, split_to_fit
 from service.text.foreign import Alphabet, tag_spans
@@ -136,13 +136,14 @@ class Planner:
         stretches = find_stretches(request.text, terms, request.protected, self._loose(request))
         segmented = self._segmented(request, stretches)
         feasible = [each for each in stretches if self._is_feasible(each)]
-        are_capitals = is_in_capitals(request.text)
+        capitals = CapitalLines(request.text)
         parts: list[Part] = []
         for segment in segmented.segments:
             inside = within(feasible, segment.start, segment.end) if feasible else ()
             # A term's translation is to be as it was given.
             has_terms = any(stretch.target is not None for stretch in inside)
-            if (are_capitals or is_in_capitals(segment.text)) and not has_terms:
+            loud = is_in_capitals(segment.text) or capitals.hold((segment.start, segment.end))
+            if loud and not has_terms:
                 small = in_small_letters(segment.text, request.direction.source)
                 asked = self._asked_of(segment._replace(text=small), inside, request, options)
                 parts += map(_in_capitals, asked)

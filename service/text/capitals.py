@@ -6,6 +6,9 @@ one are offsets in the other.
 """
 
 import re
+from bisect import bisect_right
+
+from service.text.normalise import Span
 
 _WORD = re.compile(r"[^\W\d_]{2,}")
 # An abbreviation or two are written so in any sentence: "EU", "NATO", "USB HUB".
@@ -20,8 +23,8 @@ def is_in_capitals(text: str) -> bool:
     """Whether a text is written in capitals and can be had back from small letters.
 
     Args:
-        text: A sentence or several. It has two words at least, and eight letters in words of
-            two letters or more.
+        text: A sentence or a line. It has two words at least, and eight letters in words of two
+            letters or more.
     """
     if text.upper() != text:
         return False
@@ -31,6 +34,26 @@ def is_in_capitals(text: str) -> bool:
         and sum(map(len, found)) >= _LEAST_LETTERS
         and in_capitals(in_small_letters(text, "")) == text
     )
+
+
+class CapitalLines:
+    """The lines of a text that are in capitals: so is a sentence of one word in them, "STOP!"."""
+
+    def __init__(self, text: str) -> None:
+        """Find them; lines, because nothing of an answer depends on what is in another."""
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+        start = 0
+        for line in text.splitlines(keepends=True):
+            if is_in_capitals(line):
+                self._starts.append(start)
+                self._ends.append(start + len(line))
+            start += len(line)
+
+    def hold(self, span: Span) -> bool:
+        """Whether a stretch of the text lies in one."""
+        line = bisect_right(self._starts, span[0]) - 1
+        return line >= 0 and span[1] <= self._ends[line]
 
 
 def in_small_letters(text: str, language: str) -> str:

@@ -16,14 +16,15 @@ def asked(tokenizer: Tokenizer, engine: FakeEngine) -> list[str]:
 def test_the_model_reads_small_letters(tokenizer: Tokenizer) -> None:
     text = "- STOP! THE DOG SEES TOM.\n\nthe dog sees Tom."
     response, engine = ask(tokenizer, text)
-    assert asked(tokenizer, engine) == ["STOP!", "The dog sees tom.", "the dog sees Tom."]
+    assert asked(tokenizer, engine) == ["Stop!", "The dog sees tom.", "the dog sees Tom."]
     assert response.text == text
 
 
-def test_one_word_goes_with_its_text(tokenizer: Tokenizer) -> None:
-    response, engine = ask(tokenizer, "STOP! THE DOG SEES TOM.")
-    assert asked(tokenizer, engine) == ["Stop!", "The dog sees tom."]
-    assert response.text == "STOP! THE DOG SEES TOM."
+def test_one_word_goes_with_its_line(tokenizer: Tokenizer) -> None:
+    text = "STOP! THE DOG SEES TOM.\nSTOP! the dog sees Tom."
+    response, engine = ask(tokenizer, text)
+    assert asked(tokenizer, engine) == ["Stop!", "The dog sees tom.", "STOP!", "the dog sees Tom."]
+    assert response.text == text
 
 
 def test_places_are_those_of_the_answer(tokenizer: Tokenizer) -> None:

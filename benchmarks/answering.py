@@ -12,7 +12,6 @@ from service.pipeline import Pipeline, Submitter, TextLimits, TextRequest, TextR
 
 # Lines that are asked at once, as by one HTTP request.
 _REQUEST_LINES = 64
-_PLENTY = 1 << 40
 
 
 class Asking(Protocol):
@@ -34,7 +33,7 @@ def running(bundle: Bundle) -> Iterator[Engine]:
 
 def pipeline_of(bundle: Bundle, engine: Submitter) -> Pipeline:
     """The way of texts to an engine and back, for texts of any length."""
-    limits = TextLimits(max_characters=_PLENTY, max_sentences=_PLENTY)
+    limits = TextLimits.refusing_nothing()
     return Pipeline(bundle.manifest, bundle.tokenizer, bundle.tokenizer, engine, limits)
 
 

@@ -180,7 +180,7 @@ def _decodes(
         manifest.prefixes,
         bundle.tokenizer,
         manifest.limits,
-        TextLimits(sys.maxsize, sys.maxsize),
+        TextLimits.refusing_nothing(),
         marks=manifest.marks,
     )
     options = resolve(SearchOverrides(beam), manifest.search, manifest.limits)

@@ -27,8 +27,6 @@ from service.text.tokenizer import Tokenizer
 
 BY_LENGTH = "by length"
 
-_PLENTY = 1 << 40
-
 
 @dataclass(frozen=True, slots=True)
 class Manner:
@@ -128,7 +126,7 @@ class Ours:
         return DecodeRequest((*prefix, *ids, self._tokenizer.end_id), options)
 
     async def _answers(self, engine: Engine, requests: Sequence[TextRequest]) -> list[str]:
-        limits = TextLimits(max_characters=_PLENTY, max_sentences=_PLENTY)
+        limits = TextLimits.refusing_nothing()
         pipeline = Pipeline(self._manifest, self._tokenizer, self._tokenizer, engine, limits)
         texts: list[str] = []
 

@@ -51,7 +51,6 @@ from service.pipeline import (
 
 logger = logging.getLogger(__name__)
 
-_PLENTY = 1 << 40
 
 _NAME = "evaluation.json"
 
@@ -106,7 +105,7 @@ def answers_to(bundle: Bundle, requests: Sequence[TextRequest]) -> list[TextResp
         bundle.tokenizer,
         bundle.tokenizer,
         engine,
-        TextLimits(max_characters=_PLENTY, max_sentences=_PLENTY),
+        TextLimits.refusing_nothing(),
     )
     engine.start()
     try:

@@ -142,8 +142,8 @@ class Planner:
             inside = within(feasible, segment.start, segment.end) if feasible else ()
             # A term's translation is to be as it was given.
             has_terms = any(stretch.target is not None for stretch in inside)
-            loud = is_in_capitals(segment.text) or capitals.hold((segment.start, segment.end))
-            if loud and not has_terms:
+            is_loud = is_in_capitals(segment.text) or capitals.hold((segment.start, segment.end))
+            if is_loud and not has_terms:
                 small = in_small_letters(segment.text, request.direction.source)
                 asked = self._asked_of(segment._replace(text=small), inside, request, options)
                 parts += map(_in_capitals, asked)

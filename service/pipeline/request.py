@@ -1,6 +1,8 @@
 """What a caller asks of the pipeline."""
 
+import sys
 from dataclasses import dataclass
+from typing import Self
 
 from service.domain import Direction
 from service.markup.document import Markup
@@ -72,3 +74,8 @@ class TextLimits:
 
     max_characters: int
     max_sentences: int
+
+    @classmethod
+    def refusing_nothing(cls) -> Self:
+        """For whoever brings texts of their own, such as an evaluation."""
+        return cls(max_characters=sys.maxsize, max_sentences=sys.maxsize)

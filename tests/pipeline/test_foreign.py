@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from service.pipeline import TextRequest
 from service.text.foreign import Alphabet, tag_spans
 from service.text.glossary import Entry, Glossary
+from service.text.protected import protected_spans
 from service.text.tokenizer import Tokenizer
 from service.trust.guard import Problem
 from tests.pipeline.marked import MODELS, Say, ask, deaf, obedient
@@ -26,9 +27,16 @@ def test_it_survives_every_model(marked_tokenizer: Tokenizer, text: str, say: Sa
     request = TextRequest(text, EN_DE, want_tokens=True, want_alignment=True)
     response, decodes = ask(marked_tokenizer, request, say)
     assert not any(character in str(decodes) for character in "🎉東京")
+    addresses = protected_spans(text)
+    for start, end in addresses:
+        assert text[start:end] in response.text
     between = 0
     for span in Alphabet(marked_tokenizer.characters).foreign_spans(text):
         copied = text[slice(*span)]
+        if any(start < span[1] and span[0] < end for start, end in addresses):
+            # "a@b.c" and the first characters are one address, which is copied as a whole.
+            assert sorted(filter(copied.count, text)) == sorted(filter(copied.count, response.text))
+            continue
         assert copied in response.text
         if any(is_inside(span, each.source_span) for each in response.sentences):
             [use] = [
